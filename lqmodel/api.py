@@ -1,0 +1,193 @@
+"""The Python interface of notebooks and of the command line: projects and models.
+
+project = lq.open_project(".")
+train, test = project.training_set("lead_conversion").split()
+model = project.train("lead_conversion", on=train)
+model.evaluate(test).bands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lqmodel.asof import parse_as_of
+from lqmodel.bundle import Bundle
+from lqmodel.declarations import Declarations, ProjectFiles
+from lqmodel.errors import UsageError
+from lqmodel.inputs import Inputs, open_inputs
+from lqmodel.locating import find_model
+from lqmodel.runs import Run
+from lqmodel.scoring import Scores, explain_lead, score
+from lqmodel.settings import Settings
+from lqmodel.trainingset import Snapshots, training_set
+
+if TYPE_CHECKING:
+    from lqmodel.audit import Audit
+    from lqmodel.evaluation import Quality
+    from lqmodel.reasons import LeadExplanation
+    from lqmodel.tracking import Registered, Tracker
+    from lqmodel.training import Trained
+
+
+class Project:
+    """A folder with features/ and models/.
+
+    Parameters
+    ----------
+    root : path
+        The project's folder.
+    sources : mapping, optional
+        Source name → another file, relative to the current folder.
+    """
+
+    def __init__(self, root: Path | str = ".", sources: Mapping[str, str] | None = None) -> None:
+        self.files = ProjectFiles.read(Path(root))
+        self.sources = dict(sources or {})
+        self.settings = Settings()
+        self._opened: dict[str, Inputs] = {}
+        self._built: dict[str, Snapshots] = {}
+
+    @property
+    def root(self) -> Path:
+        return self.files.root
+
+    def __repr__(self) -> str:
+        return f"<lqmodel project {self.root}: models {', '.join(sorted(self.files.models))}>"
+
+    def declarations(self, name: str | None = None) -> Declarations:
+        """Return the checked declarations of a model; the name can be left out where there is only one."""
+        return self.files.declarations(name)
+
+    def inputs(self, name: str | None = None) -> Inputs:
+        """Open the sources of a model; read once and kept."""
+        declarations = self.declarations(name)
+        if declarations.name not in self._opened:
+            threads = self.settings.threads
+            self._opened[declarations.name] = open_inputs(
+                declarations, self.root, self.sources, threads=threads
+            )
+        return self._opened[declarations.name]
+
+    def training_set(self, name: str | None = None) -> Snapshots:
+        """Build all mature snapshots of a model, with features and labels; built once and kept."""
+        declarations = self.declarations(name)
+        if declarations.name not in self._built:
+            self._built[declarations.name] = training_set(declarations, self.inputs(name))
+        return self._built[declarations.name]
+
+    def check(self, name: str | None = None) -> Audit:
+        """Audit a model's training set for leakage; ``.findings`` holds what was found."""
+        from lqmodel.audit import audit
+
+        return audit(self.training_set(name), self.inputs(name))
+
+    def train(self, name: str | None = None, *, on: Snapshots | None = None) -> Model:
+        """Train a model: evaluated on held-out later time, then refitted on everything.
+
+        Parameters
+        ----------
+        name : str, optional
+            Which model, where there are several.
+        on : Snapshots, optional
+            Fit on these alone, evaluation included: what is left out can then judge the model.
+
+        Raises
+        ------
+        LqmodelError
+            Leakage, too few wins, no signal, a history too short: each says what to do.
+        """
+        from lqmodel.training import train
+
+        snapshots = self.training_set(name) if on is None else on
+        trained = train(snapshots, self.inputs(name), threads=self.settings.threads)
+        return Model(trained.bundle, trained)
+
+    def tracker(self) -> Tracker:
+        """Open the project's MLflow store."""
+        from lqmodel.tracking import Tracker
+
+        return Tracker(
+            self.settings.tracking_store(self.root), self.settings.state_of(self.root) / "artifacts"
+        )
+
+    def register(self, model: Model) -> Registered:
+        """Log a trained model in MLflow; the first one becomes champion, later ones challenger."""
+        if model.trained is None:
+            raise UsageError(
+                "this model was loaded, not trained here", do="register the model that train() returned"
+            )
+        from lqmodel.registration import register
+
+        return register(self.tracker(), model.trained)
+
+    def load_model(self, address: str) -> Model:
+        """Load a model from a bundle's folder or from ``models:/NAME@champion``."""
+        return Model(find_model(address, self.root)[0])
+
+
+class Model:
+    """A trained model: a bundle, and what can be done with it.
+
+    Attributes
+    ----------
+    bundle : Bundle
+        The artefact that scoring needs.
+    trained : Trained or None
+        How it came to be, if it was trained in this process.
+    """
+
+    def __init__(self, bundle: Bundle, trained: Trained | None = None) -> None:
+        self.bundle = bundle
+        self.trained = trained
+
+    def __repr__(self) -> str:
+        return f"<lqmodel model {self.bundle.declarations.name} {self.bundle.version}>"
+
+    @property
+    def quality(self) -> Quality:
+        """The held-out figures of this training."""
+        if self.trained is None:
+            raise UsageError(
+                "the full figures stay with the training", do="read them in .bundle.metrics or .bundle.card"
+            )
+        return self.trained.evaluated.quality
+
+    def evaluate(self, snapshots: Snapshots) -> Quality:
+        """Judge the model on snapshots that it was not fitted on; others are refused."""
+        from lqmodel.judging import evaluate_bundle
+
+        return evaluate_bundle(self.bundle, snapshots)
+
+    def predict(
+        self, sources: Mapping[str, str] | None = None, as_of: str = "today", root: Path | str = "."
+    ) -> Scores:
+        """Score every lead of the sources at ``as_of``; nothing is written."""
+        return score(self.bundle, Path(root), sources, moment(self.bundle, as_of))
+
+    def explain(self, scores: Scores | Run, lead_id: str) -> LeadExplanation:
+        """Say why a lead has its probability; shows itself in a notebook."""
+        return explain_lead(self.bundle, scores, lead_id)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the bundle as a folder."""
+        return self.bundle.save(Path(folder))
+
+
+def moment(bundle: Bundle, as_of: str) -> int | None:
+    """Read ``as_of`` in the model's zone, microseconds UTC; None without a clock."""
+    if not bundle.declarations.model.has_clock:
+        return None
+    return parse_as_of(as_of, bundle.declarations.model.zone, datetime.now(UTC))
+
+
+def open_project(root: Path | str = ".", sources: Mapping[str, str] | None = None) -> Project:
+    """Open the project in a folder; its declarations are checked when they are used."""
+    return Project(root, sources)
+
+
+def load_model(folder: Path | str) -> Model:
+    """Load a bundle's folder; needs no project."""
+    return Model(Bundle.load(Path(folder)))

@@ -1,0 +1,36 @@
+"""`lqmodel explain`: why a lead has its probability."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.cli.predict import ModelOption
+
+EXAMPLE = "lqmodel explain L-000042 --run scores/latest"
+
+RunOption = Annotated[Path, typer.Option("--run", help="The run to read.")]
+
+
+def command(
+    lead_id: Annotated[str, typer.Argument(help="Which lead.")],
+    run: RunOption = Path("scores/latest"),
+    model: ModelOption = None,
+    project: ProjectOption = Path(),
+    format: FormatOption = Format.text,
+) -> None:
+    """Say in words why a lead has its probability, as of a run."""
+    from lqmodel.locating import find_model
+    from lqmodel.runs import Run
+    from lqmodel.scoring import explain_lead
+
+    read = Run.open(run)
+    bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
+    found = explain_lead(bundle, read, lead_id)
+    if format is Format.json:
+        print_json(found.to_json())
+    else:
+        typer.echo(str(found))

@@ -1,0 +1,31 @@
+"""`lqmodel handoffs`: which leads a run hands to sales, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lqmodel.cli.common import Format, FormatOption, print_json
+from lqmodel.cli.explain import RunOption
+
+EXAMPLE = "lqmodel handoffs --run scores/latest --most 10"
+
+
+def command(
+    run: RunOption = Path("scores/latest"),
+    most: Annotated[int | None, typer.Option(help="At most so many, the likeliest first.")] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """List the leads that a run hands over to sales, each with its reasons."""
+    from lqmodel.runs import Run
+
+    read = Run.open(run)
+    found = read.handoffs()[:most]
+    if format is Format.json:
+        print_json(found)
+    else:
+        from lqmodel.handoff import handoff_text
+
+        typer.echo("\n\n".join(map(handoff_text, found)) or "this run hands no lead over")

@@ -1,0 +1,221 @@
+"""Features: one verb each, over one source, worded for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from lqmodel.declarations.base import Declared, Misfit, short, suggestion
+from lqmodel.declarations.values import EVER, Duration, Names, Where, Windows
+
+Kind = Literal["fit", "engagement"]
+Dtype = Literal["number", "category"]
+PLURALS = ("zero", "one", "two", "few", "many", "other")
+DIRECTIONS = {None: 0, "up": 1, "down": -1}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a training set, and where it comes from."""
+
+    name: str
+    family: str
+    kind: Kind
+    dtype: Dtype
+    verb: str
+    window: Duration | None
+    constraint: int  # 1: more never lowers the probability; -1: never raises it; 0: free
+    actionable: bool
+
+
+def _texts(value: Any) -> Any:
+    """Freeze {language: {plural: text}}; a text alone is its form "other"."""
+    if isinstance(value, tuple) and all(isinstance(pair, tuple) for pair in value):
+        return value
+    if not isinstance(value, Mapping):
+        raise Misfit(f"must be a table of languages, got {short(value)}", do="write reason.en = '…'")
+    return tuple((language, _forms(language, forms)) for language, forms in sorted(value.items()))
+
+
+def _forms(language: str, forms: Any) -> tuple[tuple[str, str], ...]:
+    """Check the plural names, and that "other", which every language has, is there."""
+    if isinstance(forms, str):
+        return (("other", forms),)
+    if not isinstance(forms, Mapping):
+        raise Misfit(
+            f"must be a text or a table of plural forms, got {short(forms)}",
+            at=(language,),
+            exists=PLURALS,
+            do=f"write {language} = '…'",
+        )
+    for form, text in forms.items():
+        if form not in PLURALS:
+            raise Misfit(
+                f"unknown plural form {form!r}",
+                at=(language, form),
+                exists=PLURALS,
+                do=suggestion(form, PLURALS) or "write one of these",
+            )
+        if not isinstance(text, str):
+            raise Misfit(f"must be a text, got {short(text)}", at=(language, form), do=f"write {form} = '…'")
+    if "other" not in forms:
+        raise Misfit("needs at least the form 'other'", at=(language,), do="add other = '…'")
+    return tuple(sorted(forms.items()))
+
+
+Texts = Annotated[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], BeforeValidator(_texts)]
+
+
+class Feature(Declared):
+    """What every feature declares."""
+
+    verb: str
+    source: str
+    where: Where = ()
+    direction: Literal["up", "down"] | None = None
+    actionable: bool = False
+    title: str | None = Field(None, description="its name in tables and plots; default: the name in words")
+    reason: Texts = ()
+
+    windowed: ClassVar[bool] = False
+    dtype_of_columns: ClassVar[Dtype] = "number"
+
+    def reads(self) -> tuple[str, ...]:
+        """Return the columns of the source that the feature reads, sorted."""
+        return tuple(sorted({condition.column for condition in self.where}))
+
+    def columns(self, name: str, kind: Kind) -> tuple[Column, ...]:
+        """Return the columns that this feature makes under the name ``name``."""
+        return (self._column(name, name, kind, None, DIRECTIONS[self.direction]),)
+
+    def _column(self, name: str, family: str, kind: Kind, window: Duration | None, constraint: int) -> Column:
+        return Column(name, family, kind, self._dtype(), self.verb, window, constraint, self.actionable)
+
+    def _dtype(self) -> Dtype:
+        return self.dtype_of_columns
+
+
+class Windowed(Feature):
+    """A feature that makes one column for each window; the shortest carries the constraint."""
+
+    windows: Windows = Field(min_length=1)
+    windowed: ClassVar[bool] = True
+
+    def columns(self, name: str, kind: Kind) -> tuple[Column, ...]:
+        shortest = min(self.windows)
+        return tuple(
+            self._column(
+                f"{name}_{w.text}", name, kind, w, DIRECTIONS[self.direction] if w == shortest else 0
+            )
+            for w in self.windows
+        )
+
+
+class Count(Windowed):
+    """How many rows match; 0 when none."""
+
+    verb: Literal["count"]
+
+
+class Distinct(Windowed):
+    """How many different values of ``column`` match; missing values do not count; 0 when none."""
+
+    verb: Literal["distinct"]
+    column: str
+
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sorted({*super().reads(), self.column}))
+
+
+class Sum(Windowed):
+    """Sum of ``column`` over matching rows; 0 when none.
+
+    Values are rounded half up to 1/``scale`` and added as integers, so that the order of rows and
+    the number of threads change nothing.
+    """
+
+    verb: Literal["sum"]
+    column: str
+    scale: int = Field(1000, ge=1, le=1_000_000)
+
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sorted({*super().reads(), self.column}))
+
+
+class Trend(Windowed):
+    """ln((n in the window + 1) / (n in the window before + 1))."""
+
+    verb: Literal["trend"]
+
+    @field_validator("windows")
+    @classmethod
+    def _has_a_before(cls, windows: tuple[Duration, ...]) -> tuple[Duration, ...]:
+        if EVER in windows:
+            raise Misfit("nothing stands before 'ever'", do="write a length, such as '30d'")
+        return windows
+
+
+class Recency(Feature):
+    """Days since the last matching row.
+
+    "Never" is missing, except where ``direction`` is declared: a missing value would then escape the
+    constraint, so "never" is the age of the lead plus one day.
+    """
+
+    verb: Literal["recency"]
+
+
+class Attribute(Feature):
+    """``column`` of the row with the greatest occurred_at before as_of."""
+
+    verb: Literal["attribute"]
+    column: str
+    dtype: Dtype
+
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sorted({*super().reads(), self.column}))
+
+    def _dtype(self) -> Dtype:
+        return self.dtype
+
+
+class Completeness(Feature):
+    """Share of ``of`` that is filled in the row with the greatest occurred_at before as_of, 0 to 1."""
+
+    verb: Literal["completeness"]
+    of: Names = Field(min_length=1)
+
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sorted({*super().reads(), *self.of}))
+
+
+@dataclass(frozen=True)
+class DeclaredFeature:
+    """A feature with its name and the kind of its file."""
+
+    name: str
+    kind: Kind
+    file: str
+    feature: Feature
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns that the feature makes, in the order of its windows."""
+        return self.feature.columns(self.name, self.kind)
+
+    def fact_column(self) -> str:
+        """Return the column that says whether the fact holds: the widest window."""
+        return max(self.columns(), key=lambda c: c.window.us if c.window else 0).name
+
+
+VERBS: dict[str, type[Feature]] = {
+    "count": Count,
+    "distinct": Distinct,
+    "sum": Sum,
+    "trend": Trend,
+    "recency": Recency,
+    "attribute": Attribute,
+    "completeness": Completeness,
+}

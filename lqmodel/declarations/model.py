@@ -1,0 +1,192 @@
+"""Models: whom they speak of, what they predict, how they are judged, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from lqmodel.declarations.base import Declared, Misfit
+from lqmodel.declarations.values import Duration, DurationField, Length, Names, Where, Zone
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+WEEK = Duration.parse("7d")
+THRESHOLDS = ("at_least", "capacity")
+
+
+class Label(Declared):
+    """Won: the first row of ``source`` that matches ``where`` in [as_of, as_of + horizon).
+
+    Without a horizon the data has no clock: the label is whether the lead's row matches.
+    """
+
+    source: str
+    where: Where = Field(min_length=1)
+    lost: Where = Field((), description="rows that close a lead without a win")
+    horizon: Length | None = Field(None, description="how far ahead the label looks")
+
+
+class Population(Declared):
+    """Which leads the model speaks of, and when it looks at them; the same for training and scoring."""
+
+    source: str = Field("leads", description="the source with one row per lead")
+    account: str | None = Field(
+        None, description="the column of the company; folds and intervals keep it whole"
+    )
+    every: Length | None = Field(None, description="a snapshot each so often, on Mondays 00:00 in zone")
+    max_age: Length | None = Field(None, description="leads older than this are outside the population")
+
+    @model_validator(mode="after")
+    def _whole_weeks(self) -> Population:
+        if self.every is not None and self.every.us % WEEK.us:
+            raise Misfit(
+                f"{self.every.text!r} does not fit the weekly grid",
+                at=("every",),
+                do="write '7d' or a multiple",
+            )
+        return self
+
+
+class Evaluation(Declared):
+    """What is held out: the latest stretch, or without a clock a share of the leads."""
+
+    test: Length = Field(Duration.parse("90d"), description="length of the test stretch")
+    test_share: float = Field(0.3, gt=0, lt=1, description="without a clock: share of the leads")
+
+
+class ClassifierOptions(Declared):
+    """Overrides of the booster's parameters; what is left out keeps its documented default."""
+
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    num_leaves: int | None = Field(None, ge=2, le=1024)
+    min_child_samples: int | None = Field(None, ge=1)
+    feature_fraction: float | None = Field(None, gt=0, le=1)
+    lambda_l2: float | None = Field(None, ge=0)
+    max_rounds: int | None = Field(None, ge=1, le=20_000)
+    folds: int | None = Field(None, ge=2, le=20)
+    repeats: int | None = Field(None, ge=1, le=20)
+    seed: int = Field(0, ge=0)
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that were written down, without the seed."""
+        return {k: v for k, v in self.model_dump(exclude={"seed"}).items() if v is not None}
+
+
+class Capacity(Declared):
+    """How many first handoffs a week sales can take."""
+
+    per_week: int = Field(ge=1)
+
+
+class Mql(Declared):
+    at_least: Probability = Field(description="the probability from which marketing nurtures")
+
+
+class SalesReady(Declared):
+    """The handoff: by a threshold, or by an act that needs no model."""
+
+    at_least: Probability | None = None
+    capacity: Capacity | None = None
+    promote_any: Names = Field((), description="facts that hand over at any probability")
+    block: Names = Field((), description="facts that keep a lead from sales")
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> SalesReady:
+        given = [name for name in THRESHOLDS if getattr(self, name) is not None]
+        if not given:
+            raise Misfit("no threshold", exists=THRESHOLDS, do="declare one of these")
+        if len(given) > 1:
+            raise Misfit(
+                f"several thresholds: {' and '.join(given)}",
+                at=(given[1],),
+                exists=THRESHOLDS,
+                do="keep one of them",
+            )
+        return self
+
+
+class Sal(Declared):
+    accepted: Names = Field((), description="facts that say that a person in sales accepted")
+
+
+class Sql(Declared):
+    after: Literal["acceptance", "handoff"] = "acceptance"
+    require: Names = Field((), description="facts that must hold as well")
+
+
+class Demotion(Declared):
+    """A lead falls back once its probability stays below ``below_ratio`` × threshold ``for`` so long."""
+
+    below_ratio: float = Field(0.8, gt=0, le=1)
+    duration: DurationField = Field(WEEK, alias="for")
+
+
+class Stages(Declared):
+    mql: Mql
+    sales_ready: SalesReady
+    sal: Sal = Sal()
+    sql: Sql = Sql()
+    demotion: Demotion = Demotion()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Stages:
+        ready = self.sales_ready.at_least
+        if ready is not None and ready <= self.mql.at_least:
+            raise Misfit(
+                f"{ready} is not above mql.at_least = {self.mql.at_least}",
+                at=("sales_ready", "at_least"),
+                do="put the handoff above the threshold of marketing",
+            )
+        return self
+
+    def gates(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return (stage, key) → the facts that it looks at."""
+        return {
+            ("sales_ready", "promote_any"): self.sales_ready.promote_any,
+            ("sales_ready", "block"): self.sales_ready.block,
+            ("sal", "accepted"): self.sal.accepted,
+            ("sql", "require"): self.sql.require,
+        }
+
+    def facts(self) -> tuple[str, ...]:
+        """Return the names of all facts that gates look at, sorted."""
+        return tuple(sorted({fact for facts in self.gates().values() for fact in facts}))
+
+
+class Agreement(Declared):
+    """What marketing and sales both signed."""
+
+    version: str
+    sales_ready_means: str
+
+
+class Model(Declared):
+    """One predicted outcome, from population to stages."""
+
+    features: Names = Field(min_length=1, description="names of files in features/")
+    zone: Zone = Field("UTC", description="the zone of the weekly grid and of 'today'")
+    label: Label
+    population: Population = Population()
+    evaluation: Evaluation = Evaluation()
+    classifier: ClassifierOptions = ClassifierOptions()
+    stages: Stages
+    agreement: Agreement | None = None
+
+    @model_validator(mode="after")
+    def _clock_is_whole(self) -> Model:
+        both = "declare both for dated data, neither without a clock"
+        if self.has_clock and self.population.every is None:
+            raise Misfit("needs population.every", at=("label", "horizon"), do=both)
+        if not self.has_clock and self.population.every is not None:
+            raise Misfit("needs label.horizon", at=("population", "every"), do=both)
+        if not self.has_clock and self.population.max_age is not None:
+            raise Misfit(
+                "needs a clock",
+                at=("population", "max_age"),
+                do="declare label.horizon and population.every, or take it out",
+            )
+        return self
+
+    @property
+    def has_clock(self) -> bool:
+        return self.label.horizon is not None

@@ -1,0 +1,215 @@
+"""A project's declarations together, and whether they fit each other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from lqmodel.declarations.base import suggestion
+from lqmodel.declarations.checking import (
+    SOURCES_FILE,
+    UNTIMED,
+    check_feature,
+    check_listed,
+    check_model,
+    check_used,
+    places,
+)
+from lqmodel.declarations.feature import Column, DeclaredFeature
+from lqmodel.declarations.loading import TomlFile, load_features, load_model, load_sources
+from lqmodel.declarations.model import Model
+from lqmodel.declarations.source import Source
+from lqmodel.errors import NoInput, UsageError
+
+__all__ = ["SOURCES_FILE", "UNTIMED", "Declarations", "DeclaredFeature", "ProjectFiles"]
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """Everything that one model needs: sources, features and the model itself.
+
+    ``features`` feed the model; ``facts`` are read by gates only. Both are sorted by name, so that
+    the order of files and tables changes nothing.
+    """
+
+    name: str
+    model: Model
+    sources: Mapping[str, Source]
+    features: tuple[DeclaredFeature, ...]
+    facts: tuple[DeclaredFeature, ...]
+    raw: Mapping[str, Any]
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the model's columns, sorted by name."""
+        return tuple(sorted((c for f in self.features for c in f.columns()), key=lambda c: c.name))
+
+    def fact_columns(self) -> dict[str, str]:
+        """Return fact → the column that holds when present and above zero."""
+        by_name = {f.name: f for f in (*self.features, *self.facts)}
+        return {fact: by_name[fact].fact_column() for fact in self.model.stages.facts()}
+
+    def used_sources(self) -> dict[str, Source]:
+        """Return the sources that training reads, by name."""
+        names = {f.feature.source for f in (*self.features, *self.facts)}
+        names |= {self.model.label.source, self.model.population.source}
+        return {name: self.sources[name] for name in sorted(names)}
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the declarations, without the addresses of the data."""
+        raw = {k: v for k, v in self.raw.items() if k != "sources"}
+        raw["sources"] = {
+            name: {k: v for k, v in table.items() if k != "uri"}
+            for name, table in self.raw["sources"].items()
+        }
+        return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a copy that :meth:`from_json` takes, of JSON values only."""
+        return {"name": self.name, **_plain(self.raw)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Declarations:
+        """Check declarations again that :meth:`to_json` wrote; refusals then name no lines."""
+        files = {name: TomlFile(f"features/{name}.toml", table) for name, table in values["features"].items()}
+        sources = TomlFile(f"features/{SOURCES_FILE}.toml", values["sources"])
+        return _assemble(
+            values["name"], TomlFile(f"models/{values['name']}.toml", values["model"]), sources, files
+        )
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """The TOML files of a project folder, read but not yet held against each other."""
+
+    root: Path
+    sources: TomlFile
+    features: Mapping[str, TomlFile]
+    models: Mapping[str, TomlFile]
+
+    @classmethod
+    def read(cls, root: Path) -> ProjectFiles:
+        """Read all TOML files of a project folder.
+
+        Raises
+        ------
+        NoInput
+            No project folder, or a file cannot be opened.
+        BadDeclaration
+            A file is not UTF-8 or not TOML.
+        """
+        root = root.resolve()
+        for folder in ("features", "models"):
+            if not (root / folder).is_dir():
+                raise NoInput(
+                    f"{root} is no lqmodel project: it has no folder {folder}/",
+                    exists=_folders(root),
+                    do="change to the project's folder, name it with --project, or make one with `lqmodel init`",
+                )
+        sources = TomlFile.read(root / "features" / f"{SOURCES_FILE}.toml", root)
+        features = {
+            p.stem: TomlFile.read(p, root)
+            for p in sorted((root / "features").glob("*.toml"))
+            if p.stem != SOURCES_FILE
+        }
+        models = {p.stem: TomlFile.read(p, root) for p in sorted((root / "models").glob("*.toml"))}
+        return cls(root, sources, features, models)
+
+    def declarations(self, model: str | None = None) -> Declarations:
+        """Check the declarations of one model; without a name, of the only one.
+
+        Raises
+        ------
+        BadDeclaration
+            A file is refused, or the files do not fit each other.
+        NoInput
+            There is no model at all.
+        UsageError
+            No such model, or several and none named.
+        """
+        if not self.models:
+            raise NoInput(
+                "models/ holds no model",
+                where=str(self.root),
+                do="write models/NAME.toml, or run `lqmodel init`",
+            )
+        if model is None and len(self.models) > 1:
+            raise UsageError(
+                "which model?",
+                where=str(self.root),
+                exists=sorted(self.models),
+                do="name one of them with --name",
+            )
+        name = model if model is not None else next(iter(self.models))
+        if name not in self.models:
+            raise UsageError(
+                f"no model {name!r}",
+                where=str(self.root / "models"),
+                exists=sorted(self.models),
+                do=suggestion(name, self.models) or "name one of them",
+            )
+        return _assemble(name, self.models[name], self.sources, self.features)
+
+
+def _assemble(
+    name: str, model_file: TomlFile, sources_file: TomlFile, files: Mapping[str, TomlFile]
+) -> Declarations:
+    sources = load_sources(sources_file)
+    model = load_model(model_file)
+    declared = _declared(files, sources)
+    check_listed(model, files, model_file)
+    check_model(model, sources, declared, model_file)
+    features = tuple(f for _, f in sorted(declared.items()) if f.file in model.features)
+    if not features:
+        raise model_file.refuse(
+            "features: these files declare no feature",
+            ("features",),
+            do="declare one in them, or list another file",
+        )
+    facts = tuple(
+        declared[fact] for fact in model.stages.facts() if declared[fact].file not in model.features
+    )
+    check_used(features, facts, model, sources, files)
+    # whole feature files stand in the fingerprint: a gate's fact may live in any of them
+    needed = {item.file for item in facts}.union(model.features)
+    raw = {
+        "sources": _plain(sources_file.values),
+        "features": {stem: _plain(files[stem].values) for stem in sorted(needed)},
+        "model": _plain(model_file.values),
+    }
+    return Declarations(name, model, sources, features, facts, raw)
+
+
+def _declared(files: Mapping[str, TomlFile], sources: Mapping[str, Source]) -> dict[str, DeclaredFeature]:
+    declared: dict[str, DeclaredFeature] = {}
+    for stem, file in sorted(files.items()):
+        kind, features = load_features(file)
+        for name, feature in features.items():
+            if name in declared:
+                raise file.refuse(
+                    f"{name!r} is declared twice",
+                    (name,),
+                    do=f"rename it here or in {places(declared[name], files)}",
+                )
+            declared[name] = DeclaredFeature(name, kind, stem, feature)
+            check_feature(declared[name], sources, file)
+    return declared
+
+
+def _folders(root: Path) -> Iterable[str] | None:
+    return sorted(f"{p.name}/" for p in root.iterdir() if p.is_dir()) if root.is_dir() else None
+
+
+def _plain(value: Any) -> Any:
+    """Turn TOML values into JSON values; dates become ISO text."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value

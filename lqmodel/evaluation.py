@@ -1,0 +1,307 @@
+"""How good probabilities are: each figure with an interval that knows that snapshots of a lead belong together.
+
+Every interval is a 95 % percentile interval of a cluster bootstrap: groups (account, else lead) are drawn with
+replacement and each row weighs as often as its group was drawn. Units: log loss in nats per row, probabilities
+and rates in 0 … 1, lift as a multiple of the base rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lqmodel.errors import BadData
+from lqmodel.folds import group_keys, scramble
+from lqmodel.metrics import METRICS, Floats, auc, gains, mean, row_losses
+
+DIGITS = 6
+"""Digits after the point that are stored: far finer than any interval, coarser than a platform's last bit."""
+LEVEL = 0.95
+"""Level of every interval."""
+Metric = Callable[[Floats | None], float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its clustered 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """What was said and what happened between two thresholds.
+
+    Attributes
+    ----------
+    name : str
+    at_least, below : float
+        Probabilities p with at_least ≤ p < below; the last band includes 1.
+    predicted : float or None
+        Mean probability; None in an empty band.
+    observed : Estimate or None
+        Share that won.
+    snapshots, leads, wins : int
+        Rows, distinct leads, and rows won.
+    """
+
+    name: str
+    at_least: float
+    below: float
+    predicted: float | None
+    observed: Estimate | None
+    snapshots: int
+    leads: int
+    wins: int
+
+
+@dataclass(frozen=True)
+class GainsPoint:
+    """Share of all wins found among the likeliest share of rows."""
+
+    share: float
+    wins: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Everything that a report says about one set of probabilities.
+
+    Attributes
+    ----------
+    snapshots, leads, groups, wins : int
+    log_loss, brier, auc, average_precision, ece, lift_at_10 : Estimate
+        `ece` over 15 bins of equal count; its interval is shifted upwards, as the bootstrap adds noise to an
+        absolute value.
+    base_rate : Estimate
+    gains : tuple of GainsPoint
+        At each 5 % of rows.
+    reliability : tuple of Band
+        Ten bands of about equal count.
+    bands : tuple of Band
+        Between the thresholds given.
+    """
+
+    snapshots: int
+    leads: int
+    groups: int
+    wins: int
+    base_rate: Estimate
+    log_loss: Estimate
+    brier: Estimate
+    auc: Estimate
+    average_precision: Estimate
+    ece: Estimate
+    lift_at_10: Estimate
+    gains: tuple[GainsPoint, ...]
+    reliability: tuple[Band, ...]
+    bands: tuple[Band, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain dictionary for `json.dumps`, floats rounded to 6 digits."""
+        return {field.name: _rounded(getattr(self, field.name)) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two sets of probabilities on the same rows: a minus b.
+
+    Attributes
+    ----------
+    log_loss : Estimate
+        Below 0: a is better.
+    auc : Estimate
+        Above 0: a ranks better.
+    """
+
+    log_loss: Estimate
+    auc: Estimate
+
+
+def evaluate(
+    y: ArrayLike,
+    p: ArrayLike,
+    groups: ArrayLike,
+    leads: ArrayLike,
+    thresholds: Mapping[str, float] | None = None,
+    random_state: int = 0,
+    draws: int = 200,
+) -> Quality:
+    """Measure probabilities against outcomes.
+
+    Parameters
+    ----------
+    y : array-like of {0, 1}, shape (n_rows,)
+        1 where won.
+    p : array-like of float in [0, 1], shape (n_rows,)
+        Probabilities.
+    groups : array-like, shape (n_rows,)
+        Account, else lead: the unit of every interval.
+    leads : array-like, shape (n_rows,)
+        Lead of each row, to count distinct ones.
+    thresholds : mapping of str to float in (0, 1), optional
+        Name of a band → probability at which it starts; what lies below all is the band "below".
+    random_state : int, default 0
+    draws : int, default 200
+
+    Raises
+    ------
+    BadData
+        Lengths differ, an outcome is not 0 or 1, or a probability is not in [0, 1].
+    """
+    y, units, (p,) = _checked(y, groups, p)
+    leads = group_keys(leads)
+    if len(leads) != len(y):
+        raise BadData(f"{len(y)} outcomes and {len(leads)} leads do not go together")
+    order = np.lexsort((leads, y, scramble(units), p))  # ties in p by hash, so that they hide no outcome
+    y, p, units, leads = y[order], p[order], units[order], leads[order]
+    draw = _Draws(units, random_state, draws)
+    metrics: dict[str, Metric] = {name: partial(metric, y, p) for name, metric in METRICS.items()}
+    metrics["log_loss"] = partial(mean, row_losses(y, p))  # the same, with nothing to repeat in a draw
+    metrics["brier"] = partial(mean, (p - y) ** 2)
+    shares = np.arange(1, 21) / 20
+    found = gains(y, p, None, shares)
+    deciles = np.unique(np.quantile(p, np.arange(1, 10) / 10, method="inverted_cdf"))
+    return Quality(
+        snapshots=len(y),
+        leads=len(np.unique(leads)),
+        groups=draw.n_groups,
+        wins=int(y.sum()),
+        gains=tuple(GainsPoint(*point) for point in zip(shares.tolist(), found.tolist(), strict=True)),
+        reliability=_bands(y, p, leads, {f"{start:.4g}": float(start) for start in deciles}, draw),
+        bands=_bands(y, p, leads, thresholds or {}, draw),
+        **draw.estimates({"base_rate": partial(mean, y)} | metrics),
+    )
+
+
+def paired_difference(
+    y: ArrayLike, p_a: ArrayLike, p_b: ArrayLike, groups: ArrayLike, random_state: int = 0, draws: int = 200
+) -> Difference:
+    """Compare two sets of probabilities on the same rows, drawing the same groups for both.
+
+    Parameters
+    ----------
+    y, groups, random_state, draws
+        As in `evaluate`.
+    p_a, p_b : array-like of float in [0, 1], shape (n_rows,)
+        Probabilities; the differences are a minus b.
+    """
+    y, units, (a, b) = _checked(y, groups, p_a, p_b)
+    order = np.lexsort((b, y, scramble(units), a))
+    y, a, b, units = y[order], a[order], b[order], units[order]
+    draw = _Draws(units, random_state, draws)
+    excess = row_losses(y, a) - row_losses(y, b)
+    return Difference(
+        **draw.estimates(
+            {"log_loss": partial(mean, excess), "auc": lambda weight: auc(y, a, weight) - auc(y, b, weight)}
+        )
+    )
+
+
+class _Draws:
+    """Draws of groups with replacement, the same ones for every figure."""
+
+    def __init__(self, units: NDArray[np.uint64], random_state: int, draws: int) -> None:
+        keys, self.group = np.unique(units, return_inverse=True)
+        self.n_groups = len(keys)
+        self.random_state = random_state
+        self.draws = draws
+
+    def estimates(self, metrics: Mapping[str, Metric]) -> dict[str, Estimate]:
+        """Return each metric on the rows as they are, and its percentile interval, hulled with it."""
+        drawn: dict[str, list[float]] = {name: [] for name in metrics}
+        for weight in self._weights():
+            for name, metric in metrics.items():
+                drawn[name].append(metric(weight))
+        return {name: _hulled(metric(None), drawn[name]) for name, metric in metrics.items()}
+
+    def _weights(self) -> Iterator[Floats]:
+        """Yield how often each row counts: multinomial counts of its group."""
+        rng = np.random.default_rng(self.random_state)
+        for _ in range(self.draws):
+            counts = np.bincount(rng.integers(self.n_groups, size=self.n_groups), minlength=self.n_groups)
+            yield counts[self.group].astype(np.float64)
+
+
+def _hulled(value: float, drawn: list[float]) -> Estimate:
+    held = np.array([one for one in drawn if np.isfinite(one)])  # a draw without wins has no AUC
+    if not len(held):
+        return Estimate(value, value, value)
+    low, high = np.quantile(held, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value))
+
+
+def _bands(
+    y: Floats, p: Floats, leads: NDArray[np.uint64], thresholds: Mapping[str, float], draw: _Draws
+) -> tuple[Band, ...]:
+    starts = sorted(thresholds.items(), key=lambda item: item[1])
+    wrong = [f"{name} {start}" for name, start in starts if not 0.0 <= start <= 1.0]
+    if wrong:
+        raise BadData("thresholds must lie in 0 … 1", exists=wrong)
+    if not starts or starts[0][1] > 0:
+        starts = [("below", 0.0), *starts]
+    ends = [start for _, start in starts[1:]] + [1.0]
+    last = len(starts) - 1
+    inside = [(p >= starts[i][1]) & ((p < ends[i]) | (i == last)) for i in range(len(starts))]
+    rates = draw.estimates(
+        {str(i): partial(_rate, y, rows.astype(np.float64)) for i, rows in enumerate(inside) if rows.any()}
+    )
+    return tuple(
+        Band(
+            name=name,
+            at_least=start,
+            below=end,
+            predicted=float(p[rows].mean()) if rows.any() else None,
+            observed=rates.get(str(i)),
+            snapshots=int(rows.sum()),
+            leads=len(np.unique(leads[rows])),
+            wins=int(y[rows].sum()),
+        )
+        for i, ((name, start), end, rows) in enumerate(zip(starts, ends, inside, strict=True))
+    )
+
+
+def _rate(y: Floats, inside: Floats, weight: Floats | None) -> float:
+    return mean(y, inside if weight is None else inside * weight)
+
+
+def _checked(
+    y: ArrayLike, groups: ArrayLike, *probabilities: ArrayLike
+) -> tuple[Floats, NDArray[np.uint64], list[Floats]]:
+    won = np.asarray(y, dtype=np.float64)
+    units = group_keys(groups)
+    ps = [np.asarray(p, dtype=np.float64) for p in probabilities]
+    lengths = [len(won), len(units), *map(len, ps)]
+    if len(set(lengths)) > 1 or not len(won):
+        raise BadData(
+            f"outcomes, groups and probabilities must be equally many and at least one, got {lengths}"
+        )
+    if not bool(np.isin(won, [0.0, 1.0]).all()):
+        raise BadData("outcomes must be 0 or 1", exists=map(str, np.unique(won)[:5]))
+    for p in ps:
+        outside = ~((p >= 0) & (p <= 1))
+        if bool(outside.any()):
+            raise BadData(
+                f"{int(outside.sum())} probabilities are not in 0 … 1", exists=map(str, p[outside][:3])
+            )
+    return won, units, ps
+
+
+def _rounded(value: Any) -> Any:
+    """Turn a figure into plain JSON: floats rounded, what is not a number null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _rounded(item) for key, item in asdict(value).items()}
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) + 0.0 if np.isfinite(value) else None
+    return value

@@ -1,0 +1,36 @@
+"""The example project: the declarations of the simulated company, as they come with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from lqmodel.errors import NoInput
+from lqmodel.files import write_file
+
+FOLDERS = ("features", "models")
+
+
+def example_files() -> dict[str, bytes]:
+    """Return relative path → content of the example's TOML files.
+
+    An installed wheel carries them inside the package; a checkout has them at its root.
+    """
+    for root in (files("lqmodel") / "example", files("lqmodel") / ".."):
+        found = {
+            f"{folder}/{item.name}": item.read_bytes()
+            for folder in FOLDERS
+            if (root / folder).is_dir()
+            for item in (root / folder).iterdir()
+            if item.name.endswith(".toml")
+        }
+        if found:
+            return dict(sorted(found.items()))
+    raise NoInput("the example's declarations are missing from this installation", do="install lqmodel again")
+
+
+def write_example(folder: Path) -> None:
+    """Write the example project into ``folder``; files that stand there already are left alone."""
+    for name, data in example_files().items():
+        if not (folder / name).exists():
+            write_file(folder / name, data)

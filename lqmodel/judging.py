@@ -1,0 +1,298 @@
+"""What a recipe or a bundle is worth on snapshots that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lqmodel.asof import iso
+from lqmodel.baselines import PointsRule, base_rate, logistic_baseline
+from lqmodel.bundle import Bundle
+from lqmodel.calibration import CalibrationResult
+from lqmodel.declarations import Stages
+from lqmodel.encoding import Encoding
+from lqmodel.errors import Refused
+from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
+from lqmodel.fitting import Fit, fit
+from lqmodel.importance import FamilyWeight, family_weights
+from lqmodel.inputs import open_inputs
+from lqmodel.reasons import Families
+from lqmodel.stages import Policy, Replay, SolvedPolicy, holds, solve_policy
+from lqmodel.trainingset import Snapshots, hash_share, lead_hashes, training_set
+
+Floats = NDArray[np.float64]
+EXPLAINED_ROWS = 2_000
+"""Held-out snapshots whose contributions give the weight of families: enough for two digits."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the recipe is worth on held-out snapshots: later time, or without a clock other leads.
+
+    ``probability`` belongs to ``test``, row by row; ``baselines`` and ``differences`` (model minus
+    baseline) are named alike; ``warnings`` belong on top of any report.
+    """
+
+    train: Snapshots
+    test: Snapshots
+    probability: Floats
+    quality: Quality
+    baselines: Mapping[str, Quality]
+    differences: Mapping[str, Difference]
+    families: tuple[FamilyWeight, ...]
+    calibration: CalibrationResult
+    solved: SolvedPolicy
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values: what metrics.json of a bundle holds."""
+        return {
+            "quality": self.quality.to_json(),
+            "baselines": {name: q.to_json() for name, q in self.baselines.items()},
+            "differences": {name: _difference_json(d) for name, d in self.differences.items()},
+            "families": [f.to_json() for f in self.families],
+            "calibration": _calibration_json(self.calibration),
+            "policy": _policy_json(self.solved),
+            "train": describe_part(self.train),
+            "test": describe_part(self.test),
+            "warnings": list(self.warnings),
+        }
+
+
+def describe_part(snapshots: Snapshots) -> dict[str, Any]:
+    """Return snapshots, leads, wins, and the first and last as_of as ISO text (None without a clock)."""
+    as_of = snapshots.as_of
+    dated = snapshots.declarations.model.has_clock
+    return {
+        "snapshots": len(snapshots),
+        "leads": len(np.unique(snapshots.lead_ids.astype(str))),
+        "wins": int(snapshots.won.sum()),
+        "first": iso(int(as_of.min())) if dated else None,
+        "last": iso(int(as_of.max())) if dated else None,
+    }
+
+
+def evaluate_recipe(snapshots: Snapshots, threads: int | None = None) -> tuple[Fit, Evaluated]:
+    """Fit on the training part, judge on the held-out part, with baselines beside it."""
+    train, test = snapshots.split()
+    if test.won.sum() in (0, len(test)):
+        raise Refused(
+            f"the held-out part ({len(test)} snapshots) holds {'no' if not test.won.any() else 'only'} wins",
+            where=f"models/{snapshots.declarations.name}.toml [evaluation]",
+            do="make evaluation.test longer",
+        )
+    fitted = fit(train, threads)
+    return fitted, judge(fitted, train, test)
+
+
+def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
+    """Hold a fit against held-out snapshots and the baselines."""
+    model = test.declarations.model
+    seed = model.classifier.seed
+    probability = fitted.probability(test)
+    solved = solve_policy(model.stages, fitted.calibration.calibrator, model.zone, _replay(test, probability))
+    thresholds = _thresholds(solved.policy)
+
+    def quality_of(p: Floats) -> Quality:
+        return evaluate(test.won, p, test.groups, test.lead_ids, thresholds, random_state=seed)
+
+    rivals = _rivals(fitted.encoding, train, test)
+    quality = quality_of(probability)
+    differences = {
+        name: paired_difference(test.won, probability, p, test.groups, random_state=seed)
+        for name, p in rivals.items()
+    }
+    return Evaluated(
+        train=train,
+        test=test,
+        probability=probability,
+        quality=quality,
+        baselines={name: quality_of(p) for name, p in rivals.items()},
+        differences=differences,
+        families=_family_weights(fitted, test),
+        calibration=fitted.calibration,
+        solved=solved,
+        warnings=(
+            *_beaten_by(differences),
+            *_bands_out_of_order(quality),
+            *_over_capacity(model.stages, solved),
+        ),
+    )
+
+
+def _rivals(encoding: Encoding, train: Snapshots, test: Snapshots) -> dict[str, Floats]:
+    """Return the baselines' probabilities of the test snapshots, by name."""
+    x, x_test = encoding.transform(train.features()), encoding.transform(test.features())
+    by_name = {c.name: c.constraint for c in train.columns}
+    points = PointsRule.fit(x, train.won, [by_name[name] for name in encoding.names], encoding.categorical)
+    logistic = logistic_baseline(encoding.categorical).fit(x, train.won)
+    return {
+        "base rate": base_rate(train.won, len(test)),
+        "points rule": points.predict(x_test),
+        "logistic regression": logistic.predict_proba(x_test)[:, 1],
+    }
+
+
+def _replay(test: Snapshots, probability: Floats) -> Replay | None:
+    """Return the held-out weeks for the solving of capacities; None without a clock."""
+    stages = test.declarations.model.stages.sales_ready
+    if not test.declarations.model.has_clock or stages.capacity is None:
+        return None
+    none = np.zeros(len(test), dtype=bool)
+    promoted = np.logical_or.reduce([none, *(holds(test.fact(name)) for name in stages.promote_any)])
+    blocked = np.logical_or.reduce([none, *(holds(test.fact(name)) for name in stages.block)])
+    return Replay(test.lead_ids.astype(str), test.as_of, probability, promoted & ~blocked, blocked)
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {k: {e: round(v, DIGITS) for e, v in figure.items()} for k, figure in asdict(difference).items()}
+
+
+def _calibration_json(result: CalibrationResult) -> dict[str, Any]:
+    candidates = [
+        {k: v if isinstance(v, str) else round(v, DIGITS) for k, v in asdict(c).items()}
+        for c in result.candidates
+    ]
+    return {"chosen": result.chosen, "candidates": candidates}
+
+
+def _policy_json(solved: SolvedPolicy) -> dict[str, Any]:
+    volume = (
+        None if solved.volume is None else {k: round(v, DIGITS) for k, v in asdict(solved.volume).items()}
+    )
+    return {"policy": solved.policy.to_json(), "volume": volume}
+
+
+def _thresholds(policy: Policy) -> dict[str, float]:
+    return {"mql": policy.mql.probability, "sales_ready": policy.sales_ready.probability}
+
+
+def _family_weights(fitted: Fit, test: Snapshots) -> tuple[FamilyWeight, ...]:
+    keys = np.char.add(test.lead_ids.astype(str), test.as_of.astype(str)).astype(object)
+    share = hash_share(keys)  # a sample that the order of rows does not change
+    rows = np.zeros(len(test), dtype=bool)
+    rows[np.argsort(share, kind="stable")[:EXPLAINED_ROWS]] = True
+    sample = test.take(rows)
+    contributions = fitted.ensemble.explain(fitted.encoding.transform(sample.features()))
+    families = Families.of(test.declarations.features, fitted.encoding.names)
+    return family_weights(families.measure(contributions, fitted.calibration.calibrator))
+
+
+def _beaten_by(differences: Mapping[str, Difference]) -> list[str]:
+    return [
+        f"the model does not beat the {name}: difference in log loss {d.log_loss.value:+.4f} ({d.log_loss.low:+.4f} to {d.log_loss.high:+.4f})"
+        for name, d in differences.items()
+        if d.log_loss.high >= 0
+    ]
+
+
+def _bands_out_of_order(quality: Quality) -> list[str]:
+    filled = [b for b in quality.bands if b.observed is not None]
+    return [
+        f"band {upper.name} converted no more than band {lower.name} on held-out snapshots: {upper.observed.value:.1%} against {lower.observed.value:.1%}"
+        for lower, upper in pairwise(filled)
+        if lower.observed is not None
+        and upper.observed is not None
+        and upper.observed.value <= lower.observed.value
+    ]
+
+
+def _over_capacity(stages: Stages, solved: SolvedPolicy) -> list[str]:
+    capacity, volume = stages.sales_ready.capacity, solved.volume
+    if capacity is None or volume is None or volume.per_week <= capacity.per_week:
+        return []
+    return [
+        f"hand-raisers alone are {volume.per_week:.0f} first handoffs a week, more than the capacity of {capacity.per_week}: "
+        "no lead is handed over by its probability; raise the capacity or shorten promote_any"
+    ]
+
+
+def evaluate_bundle(bundle: Bundle, snapshots: Snapshots) -> Quality:
+    """Judge a bundle on snapshots that it was not fitted on.
+
+    Raises
+    ------
+    Refused
+        The model was fitted on some of them.
+    """
+    known = seen(bundle, snapshots)
+    if known.any():
+        raise Refused(
+            f"{int(known.sum())} of {len(snapshots)} snapshots were used to fit this model, so its figures on them would flatter",
+            do="the held-out figures are in its card; give later snapshots, or other leads",
+        )
+    seed = bundle.declarations.model.classifier.seed
+    return evaluate(
+        snapshots.won,
+        _probability(bundle, snapshots),
+        snapshots.groups,
+        snapshots.lead_ids,
+        _thresholds(bundle.policy),
+        random_state=seed,
+    )
+
+
+def _probability(bundle: Bundle, snapshots: Snapshots) -> Floats:
+    return bundle.calibrator.probability(
+        bundle.ensemble.margin(bundle.encoding.transform(snapshots.features()))
+    )
+
+
+def seen(bundle: Bundle, snapshots: Snapshots) -> NDArray[np.bool_]:
+    """Say for each snapshot whether the model was, or may have been, fitted on it; shape (n,)."""
+    if bundle.fitted.last is not None:
+        horizon = bundle.declarations.model.label.horizon
+        reach = horizon.us if horizon else 0
+        # labels of the last fitted snapshots reach one horizon ahead; snapshots within it share their outcomes
+        return snapshots.as_of < bundle.fitted.last + reach
+    return np.isin(lead_hashes(snapshots.lead_ids), bundle.fitted.leads)
+
+
+def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[str, Any]:
+    """Judge a bundle on other data, in the same shape as the held-out figures of metrics.json.
+
+    Dated snapshots that the model was fitted on are left out and counted; without a clock they are
+    refused, since leads cannot grow younger.
+
+    Raises
+    ------
+    Refused
+        Nothing is left that the model has not seen.
+    """
+    inputs = open_inputs(bundle.declarations, root, sources)
+    snapshots = training_set(bundle.declarations, inputs)
+    known = seen(bundle, snapshots)
+    notices = [*inputs.notices]
+    if bundle.declarations.model.has_clock and known.any() and not known.all():
+        notices.append(
+            f"{int(known.sum())} snapshots that the model was fitted on, or whose outcomes it shares, left out"
+        )
+        snapshots = snapshots.take(~known)
+    quality = evaluate_bundle(bundle, snapshots)
+    base = np.full(len(snapshots), bundle.fitted.wins / bundle.fitted.rows)
+    seed = bundle.declarations.model.classifier.seed
+    difference = paired_difference(
+        snapshots.won, _probability(bundle, snapshots), base, snapshots.groups, random_state=seed
+    )
+    rival = evaluate(
+        snapshots.won,
+        base,
+        snapshots.groups,
+        snapshots.lead_ids,
+        _thresholds(bundle.policy),
+        random_state=seed,
+    )
+    return {
+        "quality": quality.to_json(),
+        "baselines": {"base rate": rival.to_json()},
+        "differences": {"base rate": _difference_json(difference)},
+        "test": describe_part(snapshots),
+        "warnings": [*_beaten_by({"base rate": difference}), *_bands_out_of_order(quality)],
+        "notices": notices,
+    }

@@ -1,0 +1,257 @@
+"""Words in column names and values, and what they usually mean, in four languages.
+
+Names are compared word by word: ``Last Notable Activity``, ``lastNotableActivity`` and
+``last_notable_activity`` hold the same three words. Accents do not count.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_BREAKS: Final = re.compile(r"[^0-9a-z]+")
+_HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PLAIN: Final = str.maketrans({"ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "ß": "ss", "đ": "d"})
+
+
+def fold(text: str) -> str:
+    """Return the text in lower-case letters without accents, and without space around it.
+
+    >>> fold(" Închis ")
+    'inchis'
+    """
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold().strip()
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Split a name into folded words.
+
+    >>> words("LastNotable_Activity")
+    ('last', 'notable', 'activity')
+    """
+    return tuple(w for w in _BREAKS.split(fold(_HUMPS.sub(" ", name))) if w)
+
+
+def _phrases(text: str) -> frozenset[str]:
+    return frozenset(" ".join(words(line)) for line in text.replace(",", "\n").splitlines() if line.strip())
+
+
+def found(name: str, phrases: frozenset[str], longest: int = 3) -> str | None:
+    """Return the first phrase of whole words that stands in the name, longer ones first.
+
+    >>> found("Date of birth", frozenset({"birth", "date of birth"}))
+    'date of birth'
+    """
+    parts = words(name)
+    for length in range(min(longest, len(parts)), 0, -1):
+        for start in range(len(parts) - length + 1):
+            phrase = " ".join(parts[start : start + length])
+            if phrase in phrases:
+                return phrase
+    return None
+
+
+LATE: Final = _phrases(
+    """
+    last, latest, final, current stage, status, state of lead, stage, substage, tag, tags, label, labels
+    quality, profile, score, scoring, grade, rating, rank, index, probability, disposition, reason, reasons
+    closed, close, closing, converted, conversion, won, win, lost, loss, outcome, result, results, deal, deals
+    notable, remark, remarks, comment, comments, follow up, followup, next step, next action
+    opportunity, contract, invoice, order, order value, payment, paid, onboarding, churn, churned, disqualified
+    letzte, letzter, letztes, letzten, zuletzt, leadstatus, phase, stufe, schlagwort, schlagworte, qualitaet, qualitat
+    profil, punkte, punktzahl, bewertung, grund, verlustgrund, absagegrund, abschlussgrund, abschluss
+    abschlussdatum, abgeschlossen, gewonnen, verloren, ergebnis, auftrag, auftragswert, vertrag, rechnung, bemerkung
+    ultim, ultima, ultimul, ultimele, stadiu, stare, etapa, eticheta, etichete, calitate, scor, indice, motiv, motivul
+    inchis, inchisa, convertit, castigat, castigata, pierdut, pierduta, rezultat, contractul, factura, observatii
+    siste, stadium, trinn, etikett, etiketter, kvalitet, poeng, indeks, grunn, arsak, lukket, avsluttet
+    konvertert, vunnet, tapt, resultat, avtale, kontrakt, faktura, merknad
+    """
+)
+"""Meanings that are usually filled in, or overwritten, when the outcome is known or near."""
+
+INNOCENT: Final = _phrases(
+    """
+    last name, lastname, marital status, family status, civil status, employment status, employee status
+    job status, legal status, professional status, company stage, funding stage, growth stage, credit score
+    credit rating, page rank, body mass index, postal index, order type, close by
+    """
+)
+"""Phrases that hold a word of LATE and mean something else."""
+
+PERSONAL: Final = {
+    "a way to reach a person, not to know one": _phrases(
+        """
+        e mail, email, mail, email address, phone, phone number, telephone, mobile, mobile number, cell, cellphone, fax
+        whatsapp, telefon, telefonnummer, handy, mobil, mobilnummer, telefonnummer, epost, linkedin, twitter, facebook
+        street, address, address line, strasse, adresse, adresa, strada, gateadresse, ip, ip address
+        """
+    ),
+    "a personal trait, which should not decide on anyone": _phrases(
+        """
+        gender, sex, age, birth, birthday, birthdate, date of birth, dob, year of birth, religion, denomination, nationality
+        citizenship, ethnicity, ethnic, race, marital status, family status, civil status, pregnant, disability, health
+        sexual orientation, children, union member, political, politics
+        geschlecht, alter, geburtstag, geburtsdatum, geburtsjahr, konfession, staatsangehoerigkeit, staatsangehorigkeit
+        nationalitaet, nationalitat, familienstand, herkunft, anrede
+        gen, sexul, varsta, data nasterii, religie, nationalitate, etnie, stare civila
+        kjonn, alder, fodselsdato, fodselsdag, nasjonalitet, sivilstatus, sivilstand
+        """
+    ),
+}
+"""What a model of buying should not learn from: reason → words."""
+
+NOT_PERSONAL: Final = _phrases(
+    """
+    do not email, do not call, do not mail, email opt in, email opt out, mailing list, email opens, email clicks
+    emails opened, emails clicked, email source, lead age, account age, company age, race condition
+    email domain, mail domain, mobile app, facebook ads, children's books, page address, web address
+    health sector, health care, phone type, mail type, email type, email campaign, linkedin campaign, landing page address
+    """
+)
+"""Phrases that hold a word of PERSONAL and are about something else, such as consent."""
+
+NAMES: Final = _phrases(
+    """
+    name, first name, last name, full name, lead name, contact name, company name, account name, company, firstname
+    lastname, surname, vorname, nachname, firma, firmenname, unternehmen, nume, prenume, companie, navn, fornavn
+    etternavn, firmanavn, selskap, organisation, organization
+    """
+)
+ACCOUNT: Final = _phrases(
+    """
+    account, account id, account number, company id, company number, organisation id, organization id, org id, firm id
+    firma id, firmen id, unternehmen id, kontonummer, companie id, selskap id, customer account, household, household id
+    """
+)
+ID: Final = _phrases("id, ids, uuid, guid, key, number, no, nr, nummer, numar, hash, code, kennung, token")
+CODE: Final = _phrases(
+    """
+    id, code, type, kind, region, zone, zip, postcode, postal code, plz, category, segment, channel, group, class, browser
+    systems, system, device, platform, version, sector, naics, sic, branch, country, landing page, weekday, month
+    """
+)
+"""Names of whole numbers that are labels, not amounts."""
+
+LEAD: Final = _phrases(
+    """
+    lead, leads, prospect, prospects, contact, contacts, mql, mqls, student, students, user, users, customer, customers, client
+    clients, person, people, member, members, registration, registrations, signup, signups, inquiry, inquiries, enquiry
+    subscriber, subscribers, visitor, visitors, session, sessions, interessent, interessenten, kontakt, kontakte, kunde, kunden
+    anfrage, anfragen, contacte, clienti, kontakter, kunder, emner
+    """
+)
+EVENT: Final = _phrases(
+    """
+    event, events, activity, activities, engagement, touch, touches, touchpoints, visit, visits, views, clicks, log, learning
+    messages, mails, emails, interactions, aktivitaeten, aktivitaten, ereignisse, besuche, evenimente, activitati, hendelser
+    aktiviteter
+    """
+)
+OUTCOME: Final = _phrases(
+    """
+    outcome, outcomes, deal, deals, closed, won, wins, sale, sales, purchase, purchases, order, orders, contract, contracts
+    conversion, conversions, opportunity, opportunities, abschluss, abschlusse, abschluesse, auftraege, auftrage, verkaufe
+    verkaeufe, vanzari, contracte, comenzi, salg, avtaler, ordrer
+    """
+)
+LABEL: Final = _phrases(
+    """
+    converted, conversion, is converted, won, is won, outcome, label, target, y, purchased, purchase, bought, sale, sold, revenue
+    subscribed, subscription, customer, is customer, closed won, deal won, result, status, stage, lead status, lead stage
+    deal stage, gewonnen, konvertiert, gekauft, kaufte, abschluss, ergebnis, castigat, convertit, cumparat, rezultat
+    vunnet, konvertert, kjopt, resultat
+    """
+)
+WON_VALUES: Final = _phrases(
+    """
+    won, closed won, deal won, converted, customer, purchased, bought, success, successful, sold, gewonnen, abgeschlossen gewonnen
+    auftrag, kunde, gekauft, castigat, castigata, client, convertit, vunnet, konvertert, solgt
+    """
+)
+LOST_VALUES: Final = _phrases(
+    """
+    lost, closed lost, deal lost, disqualified, rejected, unqualified, failed, verloren, abgelehnt, absage, disqualifiziert
+    pierdut, pierduta, respins, tapt, avvist, diskvalifisert
+    """
+)
+YES_VALUES: Final = _phrases("1, 1.0, yes, y, true, t, ja, j, wahr, da, adevarat, sant")
+NO_VALUES: Final = _phrases("0, 0.0, no, n, false, f, nein, falsch, nu, fals, nei, usann")
+
+CREATED: Final = _phrases(
+    """
+    created, creation, create, registered, registration, signup, sign up, signed up, first contact, first seen, first touch
+    inquiry, enquiry, opened, entered, added, lead date, joined, subscribed, erstellt, erstellung, angelegt, anlage
+    registriert, eingang, eingegangen, anfrage, erstkontakt, creat, creare, inregistrat, inregistrare, opprettet, registrert
+    """
+)
+CLOSED: Final = _phrases(
+    """
+    won, closed, close, closing, purchased, purchase, converted, conversion, sold, sale, ordered, order, signed, decision
+    gewonnen, abschluss, abschlussdatum, geschlossen, gekauft, verkauft, castigat, inchis, cumparat, vanzare, vunnet
+    lukket, kjopt, solgt
+    """
+)
+INGESTED: Final = _phrases(
+    "ingested, loaded, synced, inserted, imported, arrived, exported, geladen, importiert"
+)
+EVENT_TYPE: Final = _phrases(
+    """
+    type, event, event type, event name, action, activity, activity type, kind, name, verb, channel
+    typ, art, ereignis, aktion, aktivitaet, aktivitat, tip, actiune, eveniment, hendelse, handling
+    """
+)
+MISSING: Final = frozenset(
+    fold(text)
+    for text in (
+        "", "select", "please select", "n/a", "n.a.", "na", "#n/a", "nan", "null", "none", "nil", "-", "--", "---", "?", ".",
+        "unknown", "not known", "not specified", "not provided", "not available", "missing", "undefined", "(blank)", "blank",
+        "unbekannt", "keine angabe", "k.a.", "k. a.", "bitte wählen", "bitte auswählen", "ohne angabe",
+        "necunoscut", "nespecificat", "selectați", "fără", "ukjent", "ikke oppgitt", "velg", "ingen",
+    )
+)  # fmt: skip
+"""Folded texts that mean that nothing is known."""
+
+
+def too_late(name: str) -> str | None:
+    """Return the words of a name that suggest that it is filled in with the outcome, or None.
+
+    >>> too_late("Last Notable Activity"), too_late("Last Name"), too_late("Total Time Spent on Website")
+    ('last', None, None)
+    """
+    rest = " ".join(words(name))
+    while innocent := found(rest, INNOCENT):
+        rest = f" {rest} ".replace(f" {innocent} ", " ").strip()
+    return found(rest, LATE)
+
+
+def personal(name: str) -> str | None:
+    """Return why a column of this name is about the person, or None.
+
+    >>> personal("E-Mail"), personal("Do Not Email"), personal("Geschlecht")
+    ('a way to reach a person, not to know one', None, 'a personal trait, which should not decide on anyone')
+    """
+    if found(name, NOT_PERSONAL):
+        return None
+    return next((reason for reason, names in PERSONAL.items() if found(name, names)), None)
+
+
+def humanise(name: str) -> str:
+    """Return a column's name as words of a sentence; capitals that stand for something stay.
+
+    >>> humanise("Total Time Spent on Website"), humanise("lead_source"), humanise("totalVisits"), humanise("CRM Owner")
+    ('total time spent on website', 'lead source', 'total visits', 'CRM owner')
+    >>> humanise("How did you hear about X Education")
+    'how did you hear about X Education'
+    """
+    parts = [p for p in re.split(r"[\s_./-]+", _HUMPS.sub(" ", name.strip())) if p]
+    sentence = " " in name.strip() and any(
+        len(p) > 3 and p.islower() for p in parts
+    )  # then capitals inside it are names
+    return (
+        " ".join(
+            p if (p.isupper() and p != "A") or (sentence and i) else p.lower() for i, p in enumerate(parts)
+        )
+        or name
+    )

@@ -1,0 +1,212 @@
+"""Effects and raw values → reasons, for one lead or for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+
+from lqmodel.errors import BadData
+from lqmodel.reasons.explanation import CUT_OFF, LeadExplanation, Reason, join
+from lqmodel.reasons.families import Effects
+from lqmodel.reasons.raw import Raw, lead_ages, levels, numbers
+from lqmodel.reasons.usual import Usual
+from lqmodel.reasons.words import ColumnWords, effect
+
+if TYPE_CHECKING:
+    from lqmodel.calibration import Calibrator
+
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+
+def reason_texts(
+    effects: Effects,
+    values: pa.Table,
+    *,
+    created: ArrayLike | None = None,
+    as_of: ArrayLike | None = None,
+    most: int = 3,
+    limit: int = 1024,
+) -> tuple[list[str], list[str]]:
+    """Return for every lead what speaks for it and against it, each as one text.
+
+    Every distinct value is worded once, so the cost grows with what there is to say.
+
+    Parameters
+    ----------
+    effects : Effects
+        From `Families.measure`.
+    values : pyarrow.Table
+        Raw feature values, one row per lead, in the same order.
+    created, as_of : array-like of int64, or None
+        Microseconds UTC, shape (n,) or one for all; with both, "never" is told from an old last act.
+    most : int, default 3
+        Reasons in each text.
+    limit : int, default 1024
+        Most characters of each text; see `join`.
+
+    Returns
+    -------
+    up, down : list of str
+        Such as "2 demos asked for in the last 30 days (×2.3); industry: retail (×1.2)"; empty where
+        nothing has an effect of `CUT_OFF`.
+    """
+    _check(effects, values)
+    ages = lead_ages(created, as_of)
+    up, down = (
+        _joined(effects, _Said(effects, values, ages), *_strongest(effects, sign, most), limit)
+        for sign in (1.0, -1.0)
+    )
+    return up, down
+
+
+def explain_leads(
+    effects: Effects,
+    values: pa.Table,
+    calibrator: Calibrator,
+    *,
+    lead_ids: Sequence[str],
+    as_of: ArrayLike | None,
+    stages: Sequence[str],
+    scores: ArrayLike,
+    created: ArrayLike | None = None,
+    usual: Usual | None = None,
+    most: int = 5,
+) -> list[LeadExplanation]:
+    """Return the full explanation of each lead.
+
+    Parameters
+    ----------
+    effects : Effects
+        From `Families.measure`.
+    values : pyarrow.Table
+        Raw feature values, one row per lead.
+    calibrator : Calibrator
+    lead_ids, stages : sequence of str
+    as_of : array-like of int64, or None
+        Microseconds UTC, shape (n,) or one for all; None without a clock.
+    scores : array-like of float64, shape (n,)
+    created : array-like of int64, shape (n,), or None
+        Microseconds UTC; tells "never" from an old last act.
+    usual : Usual or None
+        For "usually 0 or 1".
+    most : int, default 5
+        Reasons for, and reasons against.
+    """
+    _check(effects, values)
+    n = values.num_rows
+    moments = None if as_of is None else np.broadcast_to(np.asarray(as_of, dtype=np.int64), n)
+    said = _Said(effects, values, lead_ages(created, moments))
+    found: list[dict[float, list[Reason]]] = [{1.0: [], -1.0: []} for _ in range(n)]
+    for sign in (1.0, -1.0):
+        for lead, family in zip(*(a.tolist() for a in _strongest(effects, sign, most)), strict=True):
+            found[lead][sign].append(said.reason(lead, family, usual))
+    probability, (low, high) = (
+        calibrator.probability(effects.margin),
+        calibrator.interval(effects.margin),
+    )
+    base = float(calibrator.probability([effects.base_margin])[0])
+    fit, engagement, total = effects.fit, effects.engagement, effects.effects.sum(axis=1)
+    points = np.asarray(scores, dtype=np.float64)
+    return [
+        LeadExplanation(
+            lead_id=str(lead_ids[i]),
+            as_of=None if moments is None else int(moments[i]),
+            probability=float(probability[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            base_probability=base,
+            stage=str(stages[i]),
+            score=float(points[i]),
+            up=tuple(found[i][1.0]),
+            down=tuple(found[i][-1.0]),
+            fit=float(fit[i]),
+            engagement=float(engagement[i]),
+            rest=float(total[i]) - sum(r.log_odds for side in found[i].values() for r in side),
+        )
+        for i in range(n)
+    ]
+
+
+def _strongest(effects: Effects, sign: float, most: int) -> tuple[Ints, Ints]:
+    """Return (leads, families) of the strongest effects of one sign: by lead, then falling; ties by name."""
+    sized = effects.effects * sign
+    order = np.argsort(-sized, axis=1, kind="stable")[:, :most]
+    kept = np.take_along_axis(sized, order, axis=1) >= CUT_OFF
+    leads = np.broadcast_to(np.arange(len(order))[:, None], order.shape)
+    return leads[kept].astype(np.int64), order[kept].astype(np.int64)
+
+
+def _joined(effects: Effects, said: _Said, leads: Ints, families: Ints, limit: int) -> list[str]:
+    texts = said.texts(leads, families)
+    factors = np.exp(effects.effects[leads, families])
+    full = [f"{text} ({effect(f)})" for text, f in zip(texts, factors.tolist(), strict=True)]
+    ends = np.cumsum(np.bincount(leads, minlength=len(effects.logit))).tolist()
+    return [join(full[start:end], limit) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+class _Said:
+    """Words of (lead, family), with each column read once."""
+
+    def __init__(self, effects: Effects, values: pa.Table, ages: NDArray[np.float64] | None) -> None:
+        families = effects.families
+        features = {feature.name: feature for feature in families.declared}
+        self.effects, self.values, self.ages = effects, values, ages
+        self.words = [ColumnWords(features[column.family], column) for column in families.columns]
+        self._read: dict[int, tuple[NDArray[np.float64] | Ints, list[str]]] = {}
+
+    def texts(self, leads: Ints, families: Ints) -> Texts:
+        """Return the words of each pair, wording each distinct value of a column once."""
+        columns = self.effects.speaker[leads, families]
+        texts = np.empty(len(leads), dtype=object)
+        for column in np.unique(columns).tolist():
+            at = np.flatnonzero(columns == column)
+            read, _ = self._column(column)
+            distinct, where = np.unique(read[leads[at]], return_inverse=True)
+            said = [self.words[column].text(self._raw(column, value)) for value in distinct.tolist()]
+            texts[at] = np.array(said, dtype=object)[where]
+        return texts
+
+    def reason(self, lead: int, family: int, usual: Usual | None) -> Reason:
+        """Return the reason of one pair, in full."""
+        position = int(self.effects.speaker[lead, family])
+        words, name = self.words[position], self.words[position].column.name
+        value = self._raw(position, self._column(position)[0][lead].item())
+        note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
+        return Reason(
+            family=words.declared.name,
+            kind=words.declared.kind,
+            title=words.title,
+            text=words.text(value),
+            usual=note,
+            log_odds=float(self.effects.effects[lead, family]),
+            actionable=words.column.actionable,
+            column=name,
+            value=value,
+        )
+
+    def _column(self, position: int) -> tuple[NDArray[np.float64] | Ints, list[str]]:
+        if position not in self._read:
+            column = self.words[position].column
+            is_number = column.dtype == "number"
+            self._read[position] = (
+                (numbers(self.values, column, self.ages), []) if is_number else levels(self.values, column)
+            )
+        return self._read[position]
+
+    def _raw(self, position: int, read: float) -> Raw:
+        """Return a value as read, from what stands in the column's array."""
+        if self.words[position].column.dtype == "number":
+            return None if np.isnan(read) else float(read)
+        return self._column(position)[1][int(read)] if read >= 0 else None
+
+
+def _check(effects: Effects, values: pa.Table) -> None:
+    if values.num_rows != len(effects.logit):
+        raise BadData(
+            f"{values.num_rows} rows of values and {len(effects.logit)} of effects do not go together"
+        )

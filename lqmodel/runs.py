@@ -1,0 +1,233 @@
+"""Runs: one scoring of all leads at one as_of, as a folder that is whole or absent.
+
+OUT/2026-11-21T0000Z-3f9a12c04b7e/
+scores.parquet     one row per lead of the input, by lead id
+features.parquet   the values that the scores rest on, one row per scored lead
+handoffs.jsonl     the leads that this run hands to sales, with frozen reasons
+skipped.parquet    what was left out: source, lead_id, reason, rows
+manifest.json      what this is, and the SHA-256 of every other file (written last)
+OUT/latest             a link to the newest run
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lqmodel.asof import iso
+from lqmodel.bundle import Bundle
+from lqmodel.declarations import to_microseconds
+from lqmodel.errors import BadData, NoInput
+from lqmodel.files import (
+    MANIFEST,
+    canonical,
+    file_sha256,
+    point_symlink,
+    sha256,
+    write_folder,
+    write_manifest,
+)
+from lqmodel.scoring import Scores
+
+LATEST = "latest"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was written: its folder and its manifest."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Open a run's folder, or ``OUT/latest``.
+
+        Raises
+        ------
+        NoInput
+            There is no run.
+        BadData
+            The manifest is not one of a run.
+        """
+        folder = Path(folder)
+        path = folder / MANIFEST
+        if not path.is_file():
+            place = folder if folder.is_dir() else folder.parent
+            there = [p.name for p in _run_folders(place)] if place.is_dir() else None
+            raise NoInput(
+                f"no run in {folder}", exists=there, do="name a run's folder; `lqmodel predict` makes one"
+            )
+        try:
+            manifest = json.loads(path.read_bytes())
+            manifest["run_id"], manifest["files"], manifest["model"]["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(
+                "manifest.json is not one of a run",
+                where=str(folder),
+                do="name a run's folder; `lqmodel predict` makes one",
+            ) from error
+        return cls(folder.resolve(), manifest)
+
+    def verify(self) -> None:
+        """Hold every file against its hash.
+
+        Raises
+        ------
+        BadData
+            A file was changed or is missing.
+        """
+        for name, expected in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file() or file_sha256(path) != expected:
+                raise BadData(
+                    f"{name} was changed after the run was written",
+                    where=str(self.folder),
+                    do="restore the run, or score again",
+                )
+
+    @property
+    def run_id(self) -> str:
+        """Hash of bundle, as_of, inputs and the previous run."""
+        return str(self.manifest["run_id"])
+
+    @property
+    def bundle_version(self) -> str:
+        """Version of the bundle that made the run."""
+        return str(self.manifest["model"]["version"])
+
+    @property
+    def as_of(self) -> int | None:
+        """Microseconds UTC; None without a clock."""
+        as_of = self.manifest["as_of"]
+        return None if as_of is None else to_microseconds(as_of, None)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """scores.parquet. Grain: one row per lead of the input, by lead id."""
+        return pq.read_table(self.folder / "scores.parquet")
+
+    @cached_property
+    def features(self) -> pa.Table:
+        """features.parquet. Grain: one row per scored lead, by lead id."""
+        return pq.read_table(self.folder / "features.parquet")
+
+    def handoffs(self) -> list[dict[str, Any]]:
+        """The handoffs of this run, the likeliest first."""
+        text = (self.folder / "handoffs.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def summary(self) -> str:
+        """Say in a few lines what the run holds."""
+        counts, stages = self.manifest["counts"], self.manifest["stages"]
+        lines = [
+            "leads     " + ", ".join(f"{n:,} {status.replace('_', ' ')}" for status, n in counts.items())
+        ]
+        lines.append("stages    " + ", ".join(f"{n:,} {stage}" for stage, n in stages.items()))
+        lines.append(f"handoffs  {self.manifest['handoffs']:,}")
+        lines.append(f"run       {self.folder}")
+        return "\n".join(lines)
+
+
+def _run_folders(out: Path) -> list[Path]:
+    return sorted(
+        p
+        for p in out.iterdir()
+        if not p.name.startswith(".") and not p.is_symlink() and (p / MANIFEST).is_file()
+    )
+
+
+def previous_run(out: Path, bundle: Bundle, as_of: int | None) -> Run | None:
+    """Return the latest run of the same model with an earlier as_of; None if there is none."""
+    if as_of is None or not Path(out).is_dir():
+        return None
+    runs = [Run.open(p) for p in _run_folders(Path(out))]
+    earlier = [
+        r
+        for r in runs
+        if r.manifest["model"]["name"] == bundle.declarations.name and r.as_of is not None and r.as_of < as_of
+    ]
+    return max(earlier, key=lambda r: (r.as_of or 0, r.run_id), default=None)
+
+
+def write_run(scores: Scores, out: Path, address: str) -> Run:
+    """Write a run under a hidden name, rename it when whole, then move ``latest`` to it.
+
+    Writing the same run again changes nothing.
+
+    Parameters
+    ----------
+    scores : Scores
+        What `score` gave.
+    out : Path
+        The folder of runs; made if it is not there.
+    address : str
+        Where the model was found, for `explain`.
+
+    Raises
+    ------
+    CannotWrite
+        The folder cannot be written.
+    """
+    out = Path(out)
+    when = "undated" if scores.as_of is None else iso(scores.as_of).replace(":", "")
+    run_id = _run_id(scores)
+    folder = out / f"{when}-{run_id}"
+
+    def fill(building: Path) -> None:
+        _parquet(scores.table, building / "scores.parquet")
+        _parquet(scores.features, building / "features.parquet")
+        lines = (
+            json.dumps({"run_id": run_id, **h}, ensure_ascii=False, sort_keys=True) + "\n"
+            for h in scores.handoffs
+        )
+        (building / "handoffs.jsonl").write_bytes("".join(lines).encode())
+        _parquet(scores.skipped, building / "skipped.parquet")
+        write_manifest(building, _head(scores, run_id, address))
+
+    if not (folder / MANIFEST).is_file():
+        write_folder(folder, fill, replace=True)
+    run = Run.open(folder)
+    if _is_newest(run, out / LATEST):
+        point_symlink(out / LATEST, folder.name)
+    return run
+
+
+def _is_newest(run: Run, latest: Path) -> bool:
+    """Whether ``latest`` should point to the run: a re-scored past must not hide the present."""
+    if not (latest / MANIFEST).is_file():
+        return True
+    return (run.as_of or 0) >= (Run.open(latest).as_of or 0)
+
+
+def _run_id(scores: Scores) -> str:
+    parts = [scores.bundle_version, str(scores.as_of), scores.inputs, scores.previous_run or ""]
+    return sha256(canonical(parts))[:12]
+
+
+def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "run_id": run_id,
+        "as_of": None if scores.as_of is None else iso(scores.as_of),
+        "model": {"name": scores.model, "version": scores.bundle_version, "address": address},
+        "agreement": scores.agreement,
+        "previous_run": scores.previous_run,
+        "inputs": scores.inputs,
+        "counts": scores.counts("status"),
+        "stages": scores.counts("stage"),
+        "handoffs": len(scores.handoffs),
+        "notices": list(scores.notices),
+    }
+
+
+def _parquet(table: pa.Table, path: Path) -> None:
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", row_group_size=100_000)

@@ -1,0 +1,329 @@
+"""Wiring: bundle + sources + as_of → scores, stages and reasons of every lead. Command line and web share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lqmodel.bundle import Bundle
+from lqmodel.engine import CREATED, KEY, fetch
+from lqmodel.errors import NoInput, Refused, listing, nearest
+from lqmodel.features import features
+from lqmodel.handoff import handoffs
+from lqmodel.inputs import Inputs, open_inputs
+from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
+from lqmodel.roster import ID, REASON, check_moment, everyone, skipped, to_score
+from lqmodel.stages import Advance, State, advance, margin_band, stage_names
+from lqmodel.stages import score as score_of
+from lqmodel.treeshap import Contributions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CREATED_AT = "created"
+SCORED, OUTSIDE = "scored", "outside_population"
+DIGITS = 6
+"""Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
+REASONS = 3
+"""Reasons for and against that a row of scores carries; `explain` shows them all."""
+STATE = ("stage", "entered_at", "below_since", "last_as_of")
+
+
+class Scored(Protocol):
+    """Scores of a moment, in memory or read from a run: what an explanation needs."""
+
+    @property
+    def table(self) -> pa.Table: ...
+    @property
+    def features(self) -> pa.Table: ...
+    @property
+    def as_of(self) -> int | None: ...
+    @property
+    def bundle_version(self) -> str: ...
+
+
+class Previous(Scored, Protocol):
+    """The run before: its states are where the stages go on from."""
+
+    @property
+    def run_id(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One scoring of all leads at one as_of, not yet written.
+
+    ``table``: one row per lead of the input, by lead id (the columns of scores.parquet).
+    ``features``: one row per scored lead, by lead id: the values that its score rests on.
+    ``skipped``: source, lead_id, reason, rows. ``handoffs``: the likeliest first.
+    """
+
+    model: str
+    bundle_version: str
+    as_of: int | None
+    table: pa.Table
+    features: pa.Table
+    skipped: pa.Table
+    handoffs: tuple[dict[str, Any], ...]
+    inputs: str
+    previous_run: str | None
+    agreement: str | None
+    notices: tuple[str, ...]
+
+    def counts(self, column: str) -> dict[str, int]:
+        """Count leads by status or stage, most first."""
+        found = [(v["values"], v["counts"]) for v in pc.value_counts(self.table[column]).to_pylist()]
+        return dict(sorted(((k, n) for k, n in found if k is not None), key=lambda item: (-item[1], item[0])))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table of scores as a pandas DataFrame."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+
+def score(
+    bundle: Bundle,
+    root: Path,
+    sources: Mapping[str, str] | None,
+    as_of: int | None,
+    previous: Previous | None = None,
+    threads: int | None = None,
+) -> Scores:
+    """Score every lead of the sources.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    root : Path
+        Where relative addresses of declared sources start.
+    sources : mapping or None
+        Source name → another file.
+    as_of : int or None
+        Microseconds UTC; None without a clock.
+    previous : Run, optional
+        The run before, whose states the stages go on from.
+    threads : int, optional
+        Results do not depend on it.
+
+    Raises
+    ------
+    NoInput, BadData, ColumnMissing, WrongType
+        A source cannot be read as declared.
+    Refused
+        as_of lies before any data, or a source is older than its declared freshness.
+    """
+    declarations = bundle.declarations
+    inputs = open_inputs(
+        declarations, root, sources, with_label=declarations.model.has_clock, display=True, threads=threads
+    )
+    if as_of is not None:
+        check_moment(bundle, inputs, as_of)
+    leads = everyone(bundle, inputs, as_of)
+    values = _values(bundle, inputs, as_of)
+    x = bundle.encoding.transform(values)
+    contributions = bundle.ensemble.explain(x, threads)
+    effects = _families(bundle).measure(contributions, bundle.calibrator)
+    margin = contributions.margin
+    facts = {name: _number(values[column]) for name, column in declarations.fact_columns().items()}
+    moved = advance(_state(previous, values[ID]), margin, facts, as_of or 0, bundle.policy)
+    scored = _scored(bundle, values, effects, moved, margin, as_of)
+    unseen = bundle.encoding.unseen(values)
+    source = declarations.model.population.source
+    agreement = declarations.model.agreement.version if declarations.model.agreement else None
+    return Scores(
+        model=declarations.name,
+        bundle_version=bundle.version,
+        as_of=as_of,
+        table=_all_leads(leads, scored, as_of, bundle.version),
+        features=values,
+        skipped=skipped(leads, inputs, unseen, source),
+        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads, as_of),
+        inputs=inputs.digest(),
+        previous_run=None if previous is None else previous.run_id,
+        agreement=agreement,
+        notices=(*inputs.notices, *_unseen_notices(unseen)),
+    )
+
+
+def _families(bundle: Bundle) -> Families:
+    return Families.of(bundle.declarations.features, bundle.encoding.names)
+
+
+def _scored(
+    bundle: Bundle,
+    values: pa.Table,
+    effects: Effects,
+    moved: Advance,
+    margin: NDArray[np.float64],
+    as_of: int | None,
+) -> pa.Table:
+    """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
+    probability = bundle.calibrator.probability(margin)
+    low, high = bundle.calibrator.interval(margin)
+    up, down = reason_texts(effects, values, created=_created(values), as_of=as_of, most=REASONS)
+    state = moved.state.to_table()
+    columns = {
+        ID: values[ID],
+        "probability": np.round(probability, DIGITS),
+        "low": np.round(low, DIGITS),
+        "high": np.round(high, DIGITS),
+        "score": np.floor(score_of(probability, bundle.policy) * 10) / 10,  # never rounded up to a threshold
+        "fit": np.round(effects.fit, DIGITS),
+        "engagement": np.round(effects.engagement, DIGITS),
+        "band": pa.array(margin_band(margin, bundle.policy).tolist(), pa.string()),
+        "stage": state["stage"],
+        "previous_stage": pa.array(stage_names(moved.previous_stage).tolist(), pa.string()),
+        **{name: state[name].cast(pa.timestamp("us", "UTC")) for name in STATE[1:]},
+        "reasons_up": pa.array(up, pa.string()),
+        "reasons_down": pa.array(down, pa.string()),
+    }
+    return pa.table(columns)
+
+
+def _handoffs(
+    bundle: Bundle,
+    values: pa.Table,
+    contributions: Contributions,
+    scored: pa.Table,
+    moved: Advance,
+    leads: pa.Table,
+    as_of: int | None,
+) -> tuple[dict[str, Any], ...]:
+    """Return the handoffs of this scoring, each with its reasons in full."""
+    rows = np.flatnonzero(moved.handoff)
+    chosen = values.take(rows)
+    part = Contributions(contributions.margin[rows], contributions.base, contributions.values[rows])
+    explained = explain_leads(
+        _families(bundle).measure(part, bundle.calibrator),
+        chosen,
+        bundle.calibrator,
+        lead_ids=chosen[ID].to_pylist(),
+        as_of=as_of,
+        created=_created(chosen),
+        usual=bundle.usual,
+        stages=scored["stage"].take(rows).to_pylist(),
+        scores=scored["score"].take(rows).to_numpy(),
+    )
+    model = bundle.declarations.model
+    shown = leads.take(pc.index_in(chosen[ID], leads[ID])).select(
+        bundle.declarations.sources[model.population.source].display
+    )
+    display = shown.to_pylist() if shown.num_columns else [{}] * len(rows)
+    stamp = {
+        "model_version": bundle.version,
+        "agreement": model.agreement.version if model.agreement else None,
+    }
+    return handoffs(explained, moved.cause_names()[rows].tolist(), display, stamp)
+
+
+def _created(values: pa.Table) -> NDArray[np.int64] | None:
+    created = values[CREATED_AT].cast(pa.int64())
+    return None if created.null_count else created.to_numpy()
+
+
+def _values(bundle: Bundle, inputs: Inputs, as_of: int | None) -> pa.Table:
+    """Return the features and facts of the leads to be scored, by lead id."""
+    declarations = bundle.declarations
+    observed = {**inputs.observed_from(), **bundle.fitted.observed_from}
+    wide = features(
+        to_score(bundle, inputs, as_of), inputs.facts, (*declarations.features, *declarations.facts), observed
+    )
+    ours = {ID: KEY, CREATED_AT: CREATED} | {c: c for c in _value_columns(bundle)}
+    return fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
+
+
+def _value_columns(bundle: Bundle) -> list[str]:
+    columns = {c.name for c in bundle.declarations.columns()} | set(
+        bundle.declarations.fact_columns().values()
+    )
+    return sorted(columns)
+
+
+def _state(previous: Previous | None, ids: pa.ChunkedArray) -> State | None:
+    """Return the states of the previous run, aligned with ``ids``; a lead that it did not score is new."""
+    if previous is None:
+        return None
+    before = previous.table.filter(pc.equal(previous.table["status"], SCORED)).select([ID, *STATE])
+    rows = pc.index_in(ids, before[ID])
+    return State.from_table(before.select(STATE).take(rows))
+
+
+def _all_leads(leads: pa.Table, scored: pa.Table, as_of: int | None, version: str) -> pa.Table:
+    """Put the scored leads among all leads, by id."""
+    rows = pc.index_in(leads[ID], scored[ID])
+    status = pc.if_else(pc.is_valid(leads[REASON]), OUTSIDE, SCORED)
+    moment = pa.nulls(len(leads), pa.timestamp("us", "UTC")) if as_of is None else _repeat(as_of, len(leads))
+    table = {ID: leads[ID], "as_of": moment, "status": status}
+    placed = scored.drop_columns([ID]).take(rows)
+    table |= {name: placed[name] for name in placed.column_names}
+    return pa.table(table | {"model_version": pa.array([version] * len(leads), pa.string())})
+
+
+def _repeat(as_of: int, n: int) -> pa.Array:
+    return pa.array(np.full(n, as_of), pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+
+def _unseen_notices(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        f"column {column!r}: {sum(levels.values())} leads with levels not seen in training ({listing(map(repr, sorted(levels)), most=5)})"
+        for column, levels in sorted(unseen.items())
+        if levels
+    ]
+
+
+def _number(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")))
+
+
+def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanation:
+    """Say why a lead has its probability, from the values that its score rests on.
+
+    Raises
+    ------
+    NoInput
+        The run does not hold the lead.
+    Refused
+        The lead was not scored, or another model made the scores.
+    """
+    made_by = scores.bundle_version
+    if made_by != bundle.version:
+        raise Refused(
+            f"the scores were made by bundle {made_by}, and this is bundle {bundle.version}",
+            do="name the bundle that made them with --model, or score again",
+        )
+    row = scores.table.filter(pc.equal(scores.table[ID], lead_id))
+    if not len(row):
+        ids = scores.table[ID].to_pylist()
+        near = nearest(lead_id, ids[:200_000])
+        raise NoInput(
+            f"the run holds no lead {lead_id!r}",
+            exists=ids[:5],
+            do=f"did you mean {near!r}?" if near else "name a lead of the run",
+        )
+    facts = row.to_pylist()[0]
+    if facts["status"] != SCORED:
+        raise Refused(
+            f"lead {lead_id!r} was not scored: {facts['status'].replace('_', ' ')}",
+            do="skipped.parquet of the run says why",
+        )
+    values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
+    contributions = bundle.ensemble.explain(bundle.encoding.transform(values))
+    effects = _families(bundle).measure(contributions, bundle.calibrator)
+    return explain_leads(
+        effects,
+        values,
+        bundle.calibrator,
+        lead_ids=[lead_id],
+        as_of=scores.as_of,
+        stages=[facts["stage"]],
+        scores=[facts["score"]],
+        created=_created(values),
+        usual=bundle.usual,
+    )[0]

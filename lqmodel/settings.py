@@ -1,0 +1,25 @@
+"""Settings of the machine, not of the model: read from the environment, prefix LQMODEL_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the environment may set; every name has the prefix ``LQMODEL_``."""
+
+    model_config = SettingsConfigDict(env_prefix="LQMODEL_", frozen=True, extra="ignore")
+
+    state: Path = Field(Path(".lqmodel"), description="folder for the tracking store and trained bundles")
+    tracking_uri: str | None = Field(None, description="MLflow store; default: SQLite in the state folder")
+    threads: int | None = Field(None, ge=1, description="threads to use; default: all cores")
+
+    def state_of(self, root: Path) -> Path:
+        """Return the state folder of a project; a relative one lies in the project."""
+        return self.state if self.state.is_absolute() else root / self.state
+
+    def tracking_store(self, root: Path) -> str:
+        return self.tracking_uri or f"sqlite:///{(self.state_of(root) / 'mlflow.db').resolve().as_posix()}"

@@ -1,0 +1,57 @@
+"""(state, margin, facts, policy) → state: which leads marketing nurtures and which sales gets.
+
+The model moves a lead between Lead, MQL and sales-ready. From SAL on a person has acted, and only people's
+acts move it further: an acceptance, a gate's facts, a win. Recycled is set by people alone (a handoff sent
+back) and left by an acceptance or a win: neither a score nor a hand-raise that stood before it undoes it.
+"""
+
+from lqmodel.stages.bands import BANDS, MQL_SCORE, SALES_READY_SCORE, Band, band, bands, margin_band, score
+from lqmodel.stages.capacity import Replay, SolvedPolicy, Volume, solve_policy
+from lqmodel.stages.machine import (
+    CUSTOMER,
+    LEAD,
+    MQL,
+    NEVER,
+    RECYCLED,
+    SAL,
+    SALES_READY,
+    SQL,
+    STAGES,
+    Advance,
+    State,
+    advance,
+    holds,
+    stage_names,
+)
+from lqmodel.stages.policy import Policy, Threshold
+
+__all__ = [
+    "BANDS",
+    "CUSTOMER",
+    "LEAD",
+    "MQL",
+    "MQL_SCORE",
+    "NEVER",
+    "RECYCLED",
+    "SAL",
+    "SALES_READY",
+    "SALES_READY_SCORE",
+    "SQL",
+    "STAGES",
+    "Advance",
+    "Band",
+    "Policy",
+    "Replay",
+    "SolvedPolicy",
+    "State",
+    "Threshold",
+    "Volume",
+    "advance",
+    "band",
+    "bands",
+    "holds",
+    "margin_band",
+    "score",
+    "solve_policy",
+    "stage_names",
+]

@@ -1,0 +1,107 @@
+"""Wiring: snapshots → audited → evaluated on later time → refitted on everything → bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lqmodel.audit import Audit, audit
+from lqmodel.bundle import Bundle, Fitted
+from lqmodel.calibration import Calibrator
+from lqmodel.card import card
+from lqmodel.declarations import Declarations
+from lqmodel.fitting import Fit, fit
+from lqmodel.inputs import Inputs
+from lqmodel.judging import Evaluated, describe_part, evaluate_recipe
+from lqmodel.reasons import Families, Usual
+from lqmodel.stages import Policy, solve_policy
+from lqmodel.trainingset import Snapshots, lead_hashes
+from lqmodel.version import VERSION
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A bundle, and how it came to be."""
+
+    bundle: Bundle
+    evaluated: Evaluated
+    audit: Audit
+    notices: tuple[str, ...]
+    params: Mapping[str, Any]
+
+
+def train(snapshots: Snapshots, inputs: Inputs, threads: int | None = None) -> Trained:
+    """Audit, evaluate in time order, then refit the same recipe on all mature snapshots and ship that.
+
+    Parameters
+    ----------
+    snapshots : Snapshots
+        Mature and labelled; all of them are used.
+    inputs : Inputs
+        The opened sources that they come from.
+    threads : int, optional
+        Results do not depend on it.
+
+    Raises
+    ------
+    LeakageFound, NoSignal, TooFewWins, Refused
+        What was found; each says what to do.
+    """
+    declarations = snapshots.declarations
+    found = audit(snapshots, inputs)
+    found.raise_if_stopped()
+    _, evaluated = evaluate_recipe(snapshots, threads)
+    shipped = fit(snapshots, threads)
+    policy = _same_thresholds(declarations, evaluated.solved.policy, shipped.calibration.calibrator)
+    notices = (*inputs.notices, *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())))
+    metrics = {
+        **evaluated.to_json(),
+        "audit": found.to_json(),
+        "notices": list(notices),
+        "shipped": describe_part(snapshots),
+    }
+    bundle = Bundle(
+        declarations=declarations,
+        texts=shipped.texts,
+        encoding=shipped.encoding,
+        calibrator=shipped.calibration.calibrator,
+        policy=policy,
+        usual=_usual(shipped, snapshots),
+        fitted=_fitted(snapshots, inputs),
+        metrics=metrics,
+        card=card(declarations, metrics, shipped.params),
+        data=inputs.digest(),
+        lqmodel=VERSION,
+        ensemble=shipped.ensemble,
+    )
+    return Trained(bundle, evaluated, found, notices, shipped.params)
+
+
+def _same_thresholds(declarations: Declarations, policy: Policy, calibrator: Calibrator) -> Policy:
+    """Carry the solved thresholds over to the margins of the shipped calibrator."""
+    ready = declarations.model.stages.sales_ready.model_copy(
+        update={"at_least": policy.sales_ready.probability, "capacity": None}
+    )
+    stages = declarations.model.stages.model_copy(update={"sales_ready": ready})
+    return solve_policy(stages, calibrator, declarations.model.zone).policy
+
+
+def _usual(shipped: Fit, snapshots: Snapshots) -> Usual:
+    families = Families.of(snapshots.declarations.features, shipped.encoding.names)
+    if not snapshots.declarations.model.has_clock:
+        return Usual.fit(snapshots.features(), families)
+    return Usual.fit(snapshots.features(), families, snapshots.created, snapshots.as_of)
+
+
+def _fitted(snapshots: Snapshots, inputs: Inputs) -> Fitted:
+    dated = snapshots.declarations.model.has_clock
+    as_of = snapshots.as_of
+    return Fitted(
+        rows=len(snapshots),
+        wins=int(snapshots.won.sum()),
+        first=int(as_of.min()) if dated else None,
+        last=int(as_of.max()) if dated else None,
+        leads=() if dated else tuple(sorted(lead_hashes(snapshots.lead_ids))),
+        observed_from=inputs.observed_from(),
+    )

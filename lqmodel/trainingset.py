@@ -1,0 +1,270 @@
+"""Snapshots ⨝ features ⨝ labels, and how they are split in time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from lqmodel import engine
+from lqmodel.asof import Facts, iso, weekly_grid
+from lqmodel.declarations import Column, Declarations, Model
+from lqmodel.engine import CREATED, KEY, fetch, fetch_row, materialise, settled
+from lqmodel.errors import BadData, Refused, TooFewWins
+from lqmodel.features import features
+from lqmodel.inputs import Inputs
+from lqmodel.labels import closings, group, label, last_mature, population
+from lqmodel.verbs import matches, reach
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ID, AS_OF, CREATED_AT, GROUP, WON = "lead_id", "as_of", "created", "group", "won"
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Labelled snapshots. Grain: (lead_id, as_of), in this order.
+
+    ``table``: lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), group (string: the
+    account, else the lead), won (int8, 0 or 1), then the features by name (float64 or string), and the facts
+    that gates look at.
+    ``counts`` says what was left out and why.
+    """
+
+    table: pa.Table
+    columns: tuple[Column, ...]
+    declarations: Declarations
+    counts: dict[str, int]
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def won(self) -> np.ndarray:
+        """Labels, shape (n,), int8."""
+        return np.asarray(self.table[WON].to_numpy())
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Account, else lead, shape (n,), object."""
+        return np.asarray(self.table[GROUP].to_pylist(), dtype=object)
+
+    @property
+    def lead_ids(self) -> np.ndarray:
+        return np.asarray(self.table[ID].to_pylist(), dtype=object)
+
+    @property
+    def as_of(self) -> np.ndarray:
+        """Microseconds UTC, shape (n,), int64; 0 without a clock."""
+        return self._microseconds(AS_OF)
+
+    @property
+    def created(self) -> np.ndarray:
+        """When each lead was made, microseconds UTC, shape (n,), int64; 0 without a clock."""
+        return self._microseconds(CREATED_AT)
+
+    def _microseconds(self, column: str) -> np.ndarray:
+        return np.asarray(self.table[column].cast(pa.int64()).fill_null(0).to_numpy())
+
+    def features(self) -> pa.Table:
+        return self.table.select([c.name for c in self.columns])
+
+    def fact(self, name: str) -> np.ndarray:
+        """Return the values of a fact that gates look at, shape (n,), float64; NaN where missing."""
+        column = self.table[self.declarations.fact_columns()[name]]
+        return np.asarray(column.cast(pa.float64()).fill_null(np.nan).to_numpy())
+
+    def take(self, rows: np.ndarray) -> Snapshots:
+        """Keep the rows of a boolean mask, shape (n,)."""
+        return replace(self, table=self.table.filter(pa.array(rows)))
+
+    def split(self) -> tuple[Snapshots, Snapshots]:
+        """Split into training and test: the latest stretch is the test, labels known before it is the training.
+
+        Without a clock the test is a share of the groups, chosen by a hash of their names.
+
+        Raises
+        ------
+        Refused
+            The history is too short for the declared test.
+        """
+        evaluation, horizon = self.declarations.model.evaluation, self.declarations.model.label.horizon
+        if horizon is None:
+            held_out = hash_share(self.groups) < evaluation.test_share
+            return self.take(~held_out), self.take(held_out)
+        as_of = self.as_of
+        first_test = int(as_of.max()) - evaluation.test.us + 1
+        lag = self.declarations.sources[self.declarations.model.label.source].lag.us
+        test = as_of >= first_test
+        # the last label that training may use is known just before the first test as_of
+        train = as_of + horizon.us + lag <= as_of[test].min()
+        if not train.any():
+            days = (int(as_of.max()) - int(as_of.min())) / 86_400_000_000
+            raise Refused(
+                f"the mature snapshots cover {days:.0f} days ({iso(int(as_of.min()))} to {iso(int(as_of.max()))}): too few for a test of "
+                f"{evaluation.test.text} after a horizon of {horizon.text}",
+                do="shorten evaluation.test or label.horizon, or give a longer history",
+            )
+        return self.take(train), self.take(test)
+
+    def to_pandas(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Return X (numbers float64, categories as pandas categories) and y (int8), for any estimator."""
+        frame = self.features().to_pandas()
+        for column in self.columns:
+            if column.dtype == "category":
+                frame[column.name] = frame[column.name].astype("category")
+        return frame, self.table[WON].to_pandas()
+
+
+def hash_share(groups: np.ndarray) -> np.ndarray:
+    """Map names to [0, 1) by a hash that never changes, shape (n,), float64."""
+    names, inverse = np.unique(groups.astype(str), return_inverse=True)
+    hashed = [int.from_bytes(hashlib.blake2b(n.encode(), digest_size=8).digest(), "big") for n in names]
+    return (np.array(hashed, dtype=np.float64) / 2.0**64)[inverse]
+
+
+def lead_hashes(lead_ids: np.ndarray) -> list[str]:
+    """Return a short hash of each lead id, in order: tells leads apart without naming them."""
+    return [hashlib.blake2b(str(lead).encode(), digest_size=6).hexdigest() for lead in lead_ids]
+
+
+def training_set(declarations: Declarations, inputs: Inputs) -> Snapshots:
+    """Build all mature snapshots of a model with their labels.
+
+    Raises
+    ------
+    TooFewWins
+        No lead was won, or all were.
+    Refused
+        No snapshot is mature yet.
+    """
+    build = _dated if declarations.model.has_clock else _undated
+    snapshots = build(declarations, inputs)
+    wins = int(snapshots.won.sum())
+    if wins in (0, len(snapshots)):
+        found = "no win" if wins == 0 else "nothing but wins"
+        raise TooFewWins(
+            f"{found} among {len(snapshots)} labelled snapshots",
+            where=f"models/{declarations.name}.toml [label]",
+            exists=_label_values(declarations, inputs),
+            do="check label.where against the values that stand there",
+        )
+    return snapshots
+
+
+def _label_values(declarations: Declarations, inputs: Inputs) -> list[str]:
+    source = declarations.model.label.source
+    table, column = inputs.facts[source].table, declarations.model.label.where[0].column
+    values = table.group_by(value=table[column]).aggregate(n=table.count())
+    values = fetch(values.order_by(ibis.desc("n"), "value").limit(10))
+    return [f"{column} = {row['value']!r} ({row['n']} rows)" for row in values.to_pylist()]
+
+
+def _dated(declarations: Declarations, inputs: Inputs) -> Snapshots:
+    model = declarations.model
+    leads, outcomes = inputs.facts[model.population.source], inputs.facts[model.label.source]
+    grid = _grid(leads, outcomes, model)
+    everyone = population(leads, closings(outcomes, model), model, grid)
+    everyone = materialise(inputs.con, "__everyone", everyone)
+    late = fetch_row(everyone.aggregate(n=everyone.count(where=everyone.late)))["n"]
+    snapshots = everyone.filter(~everyone.late).drop("late")
+    snapshots = materialise(inputs.con, "__snapshots", snapshots.mutate(**{WON: label(snapshots, model)}))
+    table = _with_features(snapshots, inputs, declarations)
+    counts = {"won before as_of but known later, left out": late} if late else {}
+    return _snapshots(table, declarations, counts | _reaching_back(table, inputs, declarations))
+
+
+def _grid(leads: Facts, outcomes: Facts, model: Model) -> list[int]:
+    """Return the moments at which leads are there and whose horizon the outcomes cover."""
+    every, horizon = model.population.every, model.label.horizon
+    if every is None or horizon is None or leads.observed_from is None or outcomes.observed_from is None:
+        raise TypeError("a dated training set needs a grid")
+    first = max(leads.observed_from, outcomes.observed_from)
+    grid = weekly_grid(first, last_mature(outcomes, model), every, model.zone)
+    if not grid:
+        raise Refused(
+            f"no snapshot is mature: source {outcomes.name!r} covers {iso(outcomes.observed_from)} to "
+            f"{iso(outcomes.observed_until or 0)}, too short for a week's start and a horizon of {horizon.text}",
+            do="shorten label.horizon, or wait until more outcomes are known",
+        )
+    return grid
+
+
+def _reaching_back(table: pa.Table, inputs: Inputs, declarations: Declarations) -> dict[str, int]:
+    """Count, for each source, the snapshots with windows that begin before the source does."""
+    as_of = table[AS_OF].to_numpy()
+    counts = {}
+    for name, start in sorted(inputs.observed_from().items()):
+        bounds = [
+            reach(item.feature, column.window)
+            for item in declarations.features
+            if item.feature.source == name
+            for column in item.columns()
+        ]
+        furthest = max((bound for bound in bounds if bound is not None), default=0)
+        n = int((as_of - furthest < start).sum()) if furthest else 0
+        if n:
+            counts[f"with windows that begin before source {name!r} does ({iso(start)}), left missing"] = n
+    return counts
+
+
+def _undated(declarations: Declarations, inputs: Inputs) -> Snapshots:
+    model = declarations.model
+    leads = inputs.facts[model.population.source]
+    won = matches(leads.table, model.label.where).cast("int8")
+    unlabelled = _unlabelled(leads.table, declarations)
+    # filtered first: a user's column may be called as one of ours, and is replaced by the selection
+    snapshots = leads.table.filter(~unlabelled).select(
+        KEY,
+        **{
+            engine.GROUP: group(leads, model),
+            engine.AS_OF: ibis.literal(0, "int64"),
+            CREATED: ibis.null("int64"),
+            WON: won,
+        },
+    )
+    snapshots = materialise(inputs.con, "__snapshots", snapshots)
+    table = _with_features(snapshots, inputs, declarations)
+    table = table.set_column(table.schema.get_field_index(AS_OF), AS_OF, pa.nulls(len(table), pa.int64()))
+    n_unlabelled = leads.rows - len(table)
+    return _snapshots(
+        table, declarations, {"without a label, left out": n_unlabelled} if n_unlabelled else {}
+    )
+
+
+def _unlabelled(table: ir.Table, declarations: Declarations) -> ir.BooleanValue:
+    """Rows whose label columns are all empty: the outcome is not known."""
+    empty = [table[c.column].isnull() for c in declarations.model.label.where]
+    return ibis.and_(*empty)
+
+
+def _with_features(snapshots: ir.Table, inputs: Inputs, declarations: Declarations) -> pa.Table:
+    """Return the snapshots with their features, ordered by lead and time."""
+    at = snapshots.select(KEY, engine.AS_OF, CREATED)
+    wide = features(at, inputs.facts, (*declarations.features, *declarations.facts), inputs.observed_from())
+    joined = snapshots.left_join(wide.drop(CREATED), [KEY, engine.AS_OF])
+    named = {ID: KEY, AS_OF: engine.AS_OF, CREATED_AT: CREATED, GROUP: engine.GROUP, WON: WON}
+    named |= {column.name: column.name for column in declarations.columns()}
+    named |= {column: column for column in declarations.fact_columns().values()}
+    return fetch(
+        joined.select(**{ours: joined[theirs] for ours, theirs in named.items()}).order_by(ID, AS_OF)
+    )
+
+
+def _snapshots(table: pa.Table, declarations: Declarations, counts: dict[str, int]) -> Snapshots:
+    if table.num_rows == 0:
+        raise BadData(
+            "no lead is in the population at any time",
+            where=f"models/{declarations.name}.toml [population]",
+            do="check population.max_age, and whether the leads were created before the outcomes end",
+        )
+    for name in (AS_OF, CREATED_AT):
+        moments = table[name].cast(pa.timestamp("us", "UTC"))
+        table = table.set_column(table.schema.get_field_index(name), name, moments)
+    return Snapshots(settled(table), declarations.columns(), declarations, counts)

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Make the environment $1 from the hash-locked requirements; name or install what the system lacks.
+set -euo pipefail
+venv=$1
+python=${PYTHON:-python3}
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+stop() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+# need PACKAGE WHY: install a Debian package where we may, else name it and stop.
+need() {
+  if may_install; then
+    say "installing $1 ($2)"
+    if apt-get install -y -qq "$1" >/dev/null 2>&1 || { apt-get update -qq >/dev/null && apt-get install -y -qq "$1" >/dev/null; }; then
+      return
+    fi
+  fi
+  stop "this system lacks $1 ($2)" "install it, for example: sudo apt-get install $1"
+}
+
+command -v "$python" >/dev/null || need python3 "Python 3.11 or newer"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  stop "$("$python" --version) is too old: lqmodel needs Python 3.11 or newer" "name another: make setup PYTHON=python3.12"
+"$python" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv "Python's venv and ensurepip"
+if [ "$(uname -s)" = Linux ] && ! "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
+  need libgomp1 "OpenMP, which LightGBM runs on"
+fi
+
+say "making $venv with $("$python" --version)"
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+say "installing the locked packages, hashes checked (about two minutes)"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+"$venv/bin/python" -m pip install -q --require-hashes -r "$here/requirements.txt"
+"$venv/bin/python" -m pip install -q --no-deps --no-build-isolation -e "$here"
+say "done"
