@@ -156,6 +156,13 @@ OUTCOME: Final = _phrases(
     verkaeufe, vanzari, contracte, comenzi, salg, avtaler, ordrer
     """
 )
+BEHAVIOUR: Final = _phrases(
+    """visits, visit, total visits, page views, pageviews, pages, views, time spent, time on site, duration,
+    durations, bounce, bounces, exit rates, bounce rates, sessions, session, clicks, opens, opened, downloads,
+    downloaded, webinars, logins, log ins, searches, orders, minutes, seconds, clicked, attended, watched,
+    besuche, seitenaufrufe, klicks, offnungen, vizite, clicuri, besok, klikk, apninger"""
+)
+"""Totals of what a lead did, as some systems keep them in the leads' own table."""
 LABEL: Final = _phrases(
     """
     converted, conversion, is converted, won, is won, outcome, label, target, y, purchased, purchase, bought, sale, sold, revenue

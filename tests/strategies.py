@@ -96,7 +96,7 @@ def profiles() -> st.SearchStrategy[dict[str, Any]]:
             "seats": seats,
         },
         st.sampled_from(LEADS[:-1]),
-        MOMENTS,
+        st.sampled_from([NOON - 7 * DAY, NOON - 1, NOON - 1, NOON, NOON + DAY]),  # few, so that rows tie
         PLANS,
         SEATS,
     )

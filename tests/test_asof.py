@@ -43,7 +43,7 @@ def occurred(found: Facts) -> list[int]:
     return list(fetch(found.table.order_by(KEY))[OCCURRED].to_pylist())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(LOCAL_TIMES, min_size=1, max_size=60), ZONES)
 def test_texts_are_read_as_the_oracle_reads_them(tmp_path_factory: Any, texts: list[str], zone: str) -> None:
     folder = tmp_path_factory.mktemp("t")

@@ -40,7 +40,7 @@ from lqmodel.sources import readings
 ROOT = Path(__file__).parents[1]
 DECLARED = declare()
 FEW = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

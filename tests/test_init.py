@@ -140,7 +140,7 @@ class TestFlat:
             write_project(found, tmp_path)
         assert str(caught.value) == (
             f"{tmp_path.resolve()}: features/sources.toml is there already\n"
-            "  there is: features/sources.toml, features/fit.toml\n"
+            "  there is: features/sources.toml, features/fit.toml, features/behaviour.toml\n"
             "  do: name another folder, or replace these files with --force"
         )
         assert not (tmp_path / "models" / "lead_conversion.toml").exists()
@@ -155,7 +155,9 @@ class TestFlat:
         trained_on(found, tmp_path)
         assert found.name == "buyers"
         assert (tmp_path / "models" / "buyers.toml").is_file()
-        assert set(found.features["fit"][2]) == {"industry", "visits", "voucher", "lead_stage", "constant"}
+        assert set(found.features["fit"][2]) == {"industry", "voucher", "lead_stage", "constant"}
+        assert found.features["behaviour"][0] == "engagement"  # a total of what they did, not who they are
+        assert set(found.features["behaviour"][2]) == {"visits"}
         assert found.sources["leads"].values["accept"] == keep
         assert found.model["label"]["where"] == {"Do Not Call": "No"}
         assert said(found, "Region", "--drop")
@@ -572,8 +574,8 @@ REAL: dict[str, tuple[dict[str, str], Callable[[Guess], bool]]] = {
             g.sources["leads"].values["key"] == "Prospect ID"
             and g.model["label"]["where"] == {"Converted": 1}
             and sum("filled in with the outcome" in why for why in g.left_out.values()) == 9
-            and {"total_time_spent_on_website", "what_is_your_current_occupation"}
-            <= set(g.features["fit"][2])
+            and "what_is_your_current_occupation" in g.features["fit"][2]
+            and "total_time_spent_on_website" in g.features["behaviour"][2]
         ),
     ),
     "olist": (

@@ -86,7 +86,7 @@ OUTCOME = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(MOMENTS, DELAYS), min_size=len(LEADS), max_size=len(LEADS)),
     st.lists(OUTCOME, min_size=1, max_size=30),

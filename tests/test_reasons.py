@@ -461,7 +461,7 @@ def test_words(feature, value, words) -> None:
         (VISITS, None, (0.0, 3.0, 12.0), ""),
         (VISITS, 3.0, None, ""),
         (LAST, 3.0, (3.7, 3.8, 3.9), ""),
-        (LAST, 70.0, (3.2, 9.0, 31.9), "usually 3 to 31"),
+        (LAST, 70.0, (3.2, 9.0, 31.9), "usually 3 to 31 days"),
     ],
 )
 def test_what_is_usual(feature, value, quantiles, words) -> None:

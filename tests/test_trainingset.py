@@ -258,6 +258,16 @@ def test_the_test_is_later_and_training_labels_are_known_before_it(tmp_path: Pat
     assert train.as_of.max() + purge <= first
 
 
+@pytest.mark.parametrize(("lag", "weeks"), [("0d", 4), ("1m", 5)])
+def test_the_purge_is_horizon_and_lag_to_the_microsecond(tmp_path: Path, lag: str, weeks: int) -> None:
+    """A horizon of whole weeks ends exactly at the first test as_of: its labels are then known, unless they lag."""
+    sources = {**SOURCES, "outcomes": {**SOURCES["outcomes"], "lag": lag}}
+    model = declared().to_json()["model"]
+    made = declare(sources, FEATURES, {**model, "label": {**model["label"], "horizon": "28d"}})
+    train, test = built(tmp_path, company(), made).split()
+    assert test.as_of.min() - train.as_of.max() == weeks * 7 * DAY
+
+
 def test_a_split_keeps_rows_whole(tmp_path: Path) -> None:
     snapshots = built(tmp_path, company())
     train, test = snapshots.split()

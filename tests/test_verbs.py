@@ -41,7 +41,7 @@ def opened(history: History) -> Inputs:
         return open_inputs(DECLARED, Path(folder), threads=2)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
 @given(histories())
 def test_every_verb_agrees_with_the_oracle(history: History) -> None:
     rows = computed(opened(history))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lqmodel.init.activity import Activity, Called
 from lqmodel.init.columns import Choice
-from lqmodel.lexicon import humanise, words
+from lqmodel.lexicon import BEHAVIOUR, found, humanise, words
 
 LONGEST_NAME: Final = 48
 
@@ -65,10 +65,17 @@ def feature_files(
         *([("lead age", age)] if leads else []),
         *(feature for a in activities for feature in a.momentum),
     ]
+    did = [called for called in fit if found(called[1]["column"], BEHAVIOUR)]
     taken: set[str] = {"kind"}
     files = {}
     for name, kind, comment, declared in (
-        ("fit", "fit", "Who they are: attributes, as filled in when the lead was made.", fit),
+        (
+            "fit",
+            "fit",
+            "Who they are: attributes, as filled in when the lead was made.",
+            [called for called in fit if called not in did],
+        ),
+        ("behaviour", "engagement", "What they did: totals that the leads' own table holds.", did),
         (
             "engagement",
             "engagement",

@@ -73,6 +73,7 @@ class LeadExplanation:
     Attributes
     ----------
     lead_id : str
+        The lead.
     as_of : int or None
         Microseconds UTC; None for data without a clock.
     probability, low, high : float
@@ -80,6 +81,7 @@ class LeadExplanation:
     base_probability : float
         Of the model's base: where the reasons start from.
     stage : str
+        Where it stands.
     score : float
         0 to 100.
     up, down : tuple of Reason

@@ -95,6 +95,11 @@ class ColumnWords:
             return self._filled(text.replace("{value} days ago", "today"), shown)
         return self._filled(text, shown)
 
+    def said(self) -> str:
+        """Return the words for "it happened", without a number: those of the declared text, else the title."""
+        text = self.forms["other"]
+        return self.title if _PLACE.search(text) else text
+
     def usual(
         self, value: Raw, quantiles: tuple[float, ...] | None, shares: Mapping[str, float] | None
     ) -> str:
@@ -112,10 +117,11 @@ class ColumnWords:
         ends = [self.shown(low), self.shown(high)]
         if low <= value <= high or (self.shown(value) in ends and ends[0] == ends[1]):
             return ""
+        unit = " days" if self.column.verb == "recency" else ""
         if ends[0] == ends[1]:
-            return f"usually {ends[0]}"
+            return f"usually {ends[0]}{unit}"
         neighbours = float(low).is_integer() and high == low + 1
-        return f"usually {ends[0]} {'or' if neighbours else 'to'} {ends[1]}"
+        return f"usually {ends[0]} {'or' if neighbours else 'to'} {ends[1]}{unit}"
 
     def shown(self, value: float) -> str:
         """Return a number as it stands in the text: whole days since, shares in %, long times in minutes."""
