@@ -1,4 +1,4 @@
-# One line of the README each: setup, demo, test, lint, lock, clean.
+# One line of the README each: setup, demo, test, lint, docs, lock, clean.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ export LQMODEL_DATA := $(DATA)
 endif
 endif
 
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test lint docs lock clean
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -33,6 +33,9 @@ lint: setup ## style, types, import layers
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-cache
+
+docs: setup ## write docs/reference from the code
+	@$(PY) tools/docs.py
 
 lock: setup ## rewrite requirements.txt with hashes
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt

@@ -24,7 +24,12 @@ from lqmodel.scoring import Scores, explain_lead, score
 from lqmodel.settings import Settings
 from lqmodel.trainingset import Snapshots, training_set
 
+TODAY = "today"
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lqmodel.audit import Audit
     from lqmodel.evaluation import Quality
     from lqmodel.reasons import LeadExplanation
@@ -41,17 +46,27 @@ class Project:
         The project's folder.
     sources : mapping, optional
         Source name → another file, relative to the current folder.
+
+    Attributes
+    ----------
+    files : ProjectFiles
+        The TOML files, as they were read.
+    sources : dict of str to str
+        The sources that are read from other files than declared.
+    settings : Settings
+        What the environment sets.
     """
 
     def __init__(self, root: Path | str = ".", sources: Mapping[str, str] | None = None) -> None:
         self.files = ProjectFiles.read(Path(root))
         self.sources = dict(sources or {})
-        self.settings = Settings()
+        self.settings = Settings.read()
         self._opened: dict[str, Inputs] = {}
         self._built: dict[str, Snapshots] = {}
 
     @property
     def root(self) -> Path:
+        """The project's folder."""
         return self.files.root
 
     def __repr__(self) -> str:
@@ -103,7 +118,7 @@ class Project:
 
         snapshots = self.training_set(name) if on is None else on
         trained = train(snapshots, self.inputs(name), threads=self.settings.threads)
-        return Model(trained.bundle, trained)
+        return Model(trained.bundle, trained, self.root)
 
     def tracker(self) -> Tracker:
         """Open the project's MLflow store."""
@@ -125,7 +140,7 @@ class Project:
 
     def load_model(self, address: str) -> Model:
         """Load a model from a bundle's folder or from ``models:/NAME@champion``."""
-        return Model(find_model(address, self.root)[0])
+        return Model(find_model(address, self.root)[0], root=self.root)
 
 
 class Model:
@@ -137,11 +152,14 @@ class Model:
         The artefact that scoring needs.
     trained : Trained or None
         How it came to be, if it was trained in this process.
+    root : Path
+        Where relative addresses of the declared sources start: the project's folder, if it came from one.
     """
 
-    def __init__(self, bundle: Bundle, trained: Trained | None = None) -> None:
+    def __init__(self, bundle: Bundle, trained: Trained | None = None, root: Path | str = ".") -> None:
         self.bundle = bundle
         self.trained = trained
+        self.root = Path(root)
 
     def __repr__(self) -> str:
         return f"<lqmodel model {self.bundle.declarations.name} {self.bundle.version}>"
@@ -155,6 +173,12 @@ class Model:
             )
         return self.trained.evaluated.quality
 
+    def probability(self, snapshots: Snapshots) -> NDArray[np.float64]:
+        """Return the calibrated probabilities of snapshots, shape (n,), float64 in (0, 1)."""
+        from lqmodel.judging import probability
+
+        return probability(self.bundle, snapshots)
+
     def evaluate(self, snapshots: Snapshots) -> Quality:
         """Judge the model on snapshots that it was not fitted on; others are refused."""
         from lqmodel.judging import evaluate_bundle
@@ -162,10 +186,25 @@ class Model:
         return evaluate_bundle(self.bundle, snapshots)
 
     def predict(
-        self, sources: Mapping[str, str] | None = None, as_of: str = "today", root: Path | str = "."
+        self,
+        sources: Mapping[str, str] | None = None,
+        as_of: str = "today",
+        root: Path | str | None = None,
     ) -> Scores:
-        """Score every lead of the sources at ``as_of``; nothing is written."""
-        return score(self.bundle, Path(root), sources, moment(self.bundle, as_of))
+        """Score every lead of the sources at ``as_of``; nothing is written.
+
+        Parameters
+        ----------
+        sources : mapping, optional
+            Source name → another file than declared, relative to the current folder.
+        as_of : str, default "today"
+            ``today``, a date, or a moment with an offset; see `moment`.
+        root : path, optional
+            Another folder than ``self.root`` for the declared addresses.
+        """
+        folder = self.root if root is None else Path(root)
+        threads = Settings.read().threads
+        return score(self.bundle, folder, sources, moment(self.bundle, as_of), threads=threads)
 
     def explain(self, scores: Scores | Run, lead_id: str) -> LeadExplanation:
         """Say why a lead has its probability; shows itself in a notebook."""
@@ -177,10 +216,22 @@ class Model:
 
 
 def moment(bundle: Bundle, as_of: str) -> int | None:
-    """Read ``as_of`` in the model's zone, microseconds UTC; None without a clock."""
-    if not bundle.declarations.model.has_clock:
-        return None
-    return parse_as_of(as_of, bundle.declarations.model.zone, datetime.now(UTC))
+    """Read ``as_of`` in the model's zone, microseconds UTC; None without a clock.
+
+    Raises
+    ------
+    UsageError
+        Not a moment; or a moment is named and the data has no clock.
+    """
+    model = bundle.declarations.model
+    if model.has_clock:
+        return parse_as_of(as_of, model.zone, datetime.now(UTC))
+    if as_of != TODAY:
+        raise UsageError(
+            f"as_of {as_of!r}: the data of model {bundle.declarations.name!r} has no clock",
+            do="leave --as-of out: every row of the leads' table is scored as it stands",
+        )
+    return None
 
 
 def open_project(root: Path | str = ".", sources: Mapping[str, str] | None = None) -> Project:

@@ -52,8 +52,18 @@ ID_LIKE: Final = 0.5  # from so many levels per lead on, a category is a name
 class Finding:
     """One thing that the audit saw.
 
-    ``level``: "stop" (training refuses), "warn" (look at it) or "note". ``rule`` is its short name, ``name``
-    the feature, column or source, ``where`` its file and table, or source and column.
+    Attributes
+    ----------
+    level : {"stop", "warn", "note"}
+        "stop": training refuses; "warn": look at it.
+    rule : str
+        Its short name.
+    name : str
+        The feature, column or source.
+    where : str
+        Its file and table, or source and column.
+    message, do : str
+        What was seen, and what to do about it.
     """
 
     level: Level
@@ -69,13 +79,22 @@ Judged = tuple[Finding, list[str]]  # and the features that it is about
 
 @dataclass(frozen=True)
 class Audit:
-    """All findings, stops first, and the figures that they rest on, by column name."""
+    """All findings, and the figures that they rest on.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Stops first.
+    figures : tuple of Figures
+        Of every column alone, by name.
+    """
 
     findings: tuple[Finding, ...]
     figures: tuple[Figures, ...]
 
     @property
     def stops(self) -> tuple[Finding, ...]:
+        """The findings at which training refuses."""
         return tuple(f for f in self.findings if f.level == "stop")
 
     def raise_if_stopped(self) -> None:

@@ -20,7 +20,15 @@ from lqmodel.calibration import Calibrator
 from lqmodel.declarations import Declarations
 from lqmodel.encoding import Encoding
 from lqmodel.errors import BundleDamaged, NoInput
-from lqmodel.files import MANIFEST, canonical, file_sha256, sha256, write_folder, write_manifest
+from lqmodel.files import (
+    MANIFEST,
+    canonical,
+    file_sha256,
+    read_manifest,
+    sha256,
+    write_folder,
+    write_manifest,
+)
 from lqmodel.reasons import Usual
 from lqmodel.stages import Policy
 from lqmodel.treeshap import TreeEnsemble
@@ -57,9 +65,32 @@ class Fitted:
 class Bundle:
     """Everything that turns facts into probabilities, stages and reasons.
 
-    ``texts`` are the boosters as LightGBM text; ``metrics`` the figures of the held-out evaluation as
-    JSON values; ``data`` a hash of the training inputs; ``version`` the first 12 digits of the manifest's
-    hash (known once saved or loaded).
+    Attributes
+    ----------
+    declarations : Declarations
+        The sources, features and model that it was trained from.
+    texts : tuple of str
+        The boosters as LightGBM text; their margins are averaged.
+    encoding : Encoding
+        The levels of the categories.
+    calibrator : Calibrator
+        Margin → probability, with its interval.
+    policy : Policy
+        Probability and facts → stage.
+    usual : Usual
+        What is usual, for the words.
+    fitted : Fitted
+        What it was fitted on.
+    metrics : mapping
+        The figures of the held-out evaluation, as JSON values.
+    card : str
+        The model card, Markdown.
+    data : str
+        SHA-256 of the training inputs.
+    lqmodel : str
+        Version of the package that trained it.
+    ensemble : TreeEnsemble
+        The trees of `texts`, checked: margins and exact contributions.
     """
 
     declarations: Declarations
@@ -77,6 +108,7 @@ class Bundle:
 
     @property
     def version(self) -> str:
+        """First 12 digits of the manifest's SHA-256."""
         return sha256(canonical(self._manifest()))[:12]
 
     def _contents(self) -> dict[str, bytes]:
@@ -110,7 +142,15 @@ class Bundle:
         }
 
     def save(self, folder: Path) -> Path:
-        """Write the bundle as a folder, whole or not at all; the same bundle gives the same bytes."""
+        """Write the bundle as a folder, whole or not at all; the same bundle gives the same bytes.
+
+        A bundle that stands there is replaced.
+
+        Raises
+        ------
+        CannotWrite
+            The folder cannot be written, or holds other things than a bundle.
+        """
 
         def fill(building: Path) -> None:
             for name, data in self._contents().items():
@@ -157,18 +197,11 @@ def _verified_manifest(folder: Path) -> dict[str, Any]:
             exists=there,
             do="name the folder that holds manifest.json; `lqmodel train` makes one",
         )
-    data = path.read_bytes()
     try:
-        manifest = json.loads(data)
-        identity = manifest.pop("sha256")
-        whole = (
-            canonical({**manifest, "sha256": identity}) == data and sha256(canonical(manifest)) == identity
-        )
-    except (ValueError, KeyError, AttributeError, TypeError):
-        whole = False
-    if not whole:
-        raise _damaged("manifest.json was changed after it was written", folder)
-    if set(manifest) != MANIFEST_KEYS - {"sha256"} or manifest["format"] != FORMAT:
+        manifest = read_manifest(folder)
+    except ValueError as error:
+        raise _damaged("manifest.json was changed after it was written", folder) from error
+    if set(manifest) != MANIFEST_KEYS or manifest["format"] != FORMAT:
         raise BundleDamaged(
             f"manifest.json has another format than {FORMAT}",
             where=str(folder),
@@ -180,7 +213,7 @@ def _verified_manifest(folder: Path) -> dict[str, Any]:
     for name, expected in manifest["files"].items():
         if file_sha256(folder / name) != expected:
             raise _damaged(f"{name} was changed after it was written", folder)
-    return dict(manifest)
+    return manifest
 
 
 def _damaged(message: str, folder: Path) -> BundleDamaged:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from lqmodel.audit import Audit, audit
-from lqmodel.errors import Refused
+from lqmodel.declarations import Declarations
+from lqmodel.errors import LqmodelError, Refused
+from lqmodel.folds import check_enough_wins
 from lqmodel.inputs import Inputs
-from lqmodel.judging import describe_part
+from lqmodel.judging import check_held_out, describe_part
 from lqmodel.trainingset import Snapshots
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Everything that a training would start from, without training."""
+    """Everything that a training would start from, without training.
+
+    ``audit`` is None where there is no training set to audit; ``refused`` says what a training would stop at,
+    the audit's findings apart.
+    """
 
     name: str
     fingerprint: str
@@ -22,7 +29,20 @@ class Checked:
     sources: dict[str, str]
     parts: dict[str, dict[str, Any]]
     notices: tuple[str, ...]
-    audit: Audit
+    audit: Audit | None
+    refused: LqmodelError | None
+
+    @property
+    def stops(self) -> bool:
+        """Whether a training would stop."""
+        return self.refused is not None or bool(self.audit and self.audit.stops)
+
+    def raise_if_stopped(self) -> None:
+        """Raise what a training would stop at."""
+        if self.audit is not None:
+            self.audit.raise_if_stopped()
+        if self.refused is not None:
+            raise self.refused
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -33,7 +53,8 @@ class Checked:
             "sources": self.sources,
             "parts": self.parts,
             "notices": list(self.notices),
-            "audit": self.audit.to_json(),
+            "audit": None if self.audit is None else self.audit.to_json(),
+            "refused": None if self.refused is None else str(self.refused),
         }
 
     def __str__(self) -> str:
@@ -44,8 +65,9 @@ class Checked:
         ]
         width = max(map(len, self.sources))
         lines += [f"  {name:{width}}  {text}" for name, text in self.sources.items()]
-        lines += ["", "parts"]
-        width = max(map(len, self.parts))
+        if self.parts:
+            lines += ["", "parts"]
+        width = max(map(len, self.parts), default=0)
         for name, part in self.parts.items():
             span = f", {part['first'][:10]} to {part['last'][:10]}" if part["first"] else ""
             lines.append(
@@ -53,37 +75,49 @@ class Checked:
             )
         if self.notices:
             lines += ["", "notices", *(f"  {n}" for n in self.notices)]
-        return "\n".join([*lines, "", str(self.audit)])
+        if self.audit is not None:
+            lines += ["", str(self.audit)]
+        if self.refused is not None:
+            lines += ["", f"training would stop: {self.refused}"]
+        return "\n".join(lines)
 
 
-def check(snapshots: Snapshots, inputs: Inputs) -> Checked:
+def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[], Snapshots]) -> Checked:
     """Check what a training would start from: its parts in time, and the audit.
 
     Parameters
     ----------
-    snapshots : Snapshots
-        Mature and labelled.
+    declarations : Declarations
     inputs : Inputs
-        The opened sources that they come from.
+        The opened sources.
+    training_set : callable
+        Builds the mature, labelled snapshots from them; what it refuses is part of the answer.
     """
-    declarations = snapshots.declarations
-    parts = {"all mature": describe_part(snapshots)}
-    notices = [*inputs.notices, *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items()))]
+    parts: dict[str, dict[str, Any]] = {}
+    notices = [*inputs.notices]
+    found, refused = None, None
     try:
+        snapshots = training_set()
+        notices += [f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())]
+        parts["all mature"] = describe_part(snapshots)
+        found = audit(snapshots, inputs)
         train, test = snapshots.split()
         parts |= {"train": describe_part(train), "test": describe_part(test)}
+        check_held_out(test)
+        check_enough_wins(train.won, train.groups)
     except Refused as error:
-        notices.append(str(error))
+        refused = error
     sources = {
         source: f"{facts.rows:>11,} rows  {inputs.uris[source]}"
         for source, facts in sorted(inputs.facts.items())
     }
     return Checked(
-        declarations.name,
-        declarations.fingerprint(),
-        len(declarations.columns()),
-        sources,
-        parts,
-        tuple(notices),
-        audit(snapshots, inputs),
+        name=declarations.name,
+        fingerprint=declarations.fingerprint(),
+        columns=len(declarations.columns()),
+        sources=sources,
+        parts=parts,
+        notices=tuple(notices),
+        audit=found,
+        refused=refused,
     )

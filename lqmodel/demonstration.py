@@ -41,10 +41,10 @@ def demonstrate(folder: Path, leads: int, seed: int, say: Callable[[str], None])
         f"simulated {made.leads:,} leads with {made.events:,} events: {made.won:,} won, {made.lost:,} lost, {made.open:,} open"
     )
     project = open_project(folder)
-    found = check(project.training_set(), project.inputs())
+    found = check(project.declarations(), project.inputs(), project.training_set)
     tell("checked")
     say(str(found))
-    found.audit.raise_if_stopped()
+    found.raise_if_stopped()
     model = project.train()
     tell("trained, calibrated, and evaluated on later time")
     say(summary(model.bundle.metrics))
@@ -61,9 +61,7 @@ def demonstrate(folder: Path, leads: int, seed: int, say: Callable[[str], None])
     for moment in (last - timedelta(days=7), last):
         as_of = to_microseconds(moment, model.bundle.declarations.model.zone)
         before = previous_run(folder / "scores", model.bundle, as_of)
-        run = write_run(
-            score(model.bundle, folder, {}, as_of, before), folder / "scores", f"{registered.uri}"
-        )
+        run = write_run(score(model.bundle, folder, {}, as_of, before), folder / "scores", registered.uri)
         tell(f"scored the open leads as of {iso(as_of)}")
         say(run.summary())
     handoffs = run.handoffs()

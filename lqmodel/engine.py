@@ -28,7 +28,7 @@ def connect(threads: int | None = None) -> Backend:
     """
     con: Backend = ibis.duckdb.connect()
     con.raw_sql("SET TimeZone='UTC'")
-    con.raw_sql("SET enable_progress_bar=false")
+    con.raw_sql("PRAGMA disable_progress_bar")  # the same as a SET fails in a notebook without ipywidgets
     con.raw_sql("SET autoinstall_known_extensions=false")
     con.raw_sql("SET autoload_known_extensions=false")
     con.raw_sql("SET preserve_insertion_order=false")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from lqmodel.errors import BadData
 from lqmodel.folds import group_keys, scramble
 from lqmodel.metrics import METRICS, Floats, auc, gains, mean, row_losses
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 DIGITS = 6
 """Digits after the point that are stored: far finer than any interval, coarser than a platform's last bit."""
@@ -28,7 +32,13 @@ Metric = Callable[[Floats | None], float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and the ends of its clustered 95 % interval."""
+    """A figure and the ends of its clustered 95 % interval.
+
+    Attributes
+    ----------
+    value, low, high : float
+        In the unit of the figure; low ≤ value ≤ high.
+    """
 
     value: float
     low: float
@@ -42,6 +52,7 @@ class Band:
     Attributes
     ----------
     name : str
+        The threshold at which it starts; "below" lies under all of them.
     at_least, below : float
         Probabilities p with at_least ≤ p < below; the last band includes 1.
     predicted : float or None
@@ -72,17 +83,25 @@ class GainsPoint:
 
 @dataclass(frozen=True)
 class Quality:
-    """Everything that a report says about one set of probabilities.
+    """Everything that a report says about one set of probabilities; shows itself in a notebook.
 
     Attributes
     ----------
     snapshots, leads, groups, wins : int
-    log_loss, brier, auc, average_precision, ece, lift_at_10 : Estimate
-        `ece` over 15 bins of equal count; its interval is shifted upwards, as the bootstrap adds noise to an
-        absolute value.
+        Rows, distinct leads, accounts (else leads), and rows won.
     base_rate : Estimate
+        Share that won.
+    log_loss, brier : Estimate
+        Mean loss per row, in nats and in squared probability; less is better.
+    auc, average_precision : Estimate
+        How well it ranks, 0 to 1; a constant has 0.5 and the base rate.
+    ece : Estimate
+        Calibration error over 15 bins of equal count; its interval is shifted upwards, as the bootstrap adds
+        noise to an absolute value.
+    lift_at_10 : Estimate
+        Share won among the likeliest tenth, as a multiple of the base rate.
     gains : tuple of GainsPoint
-        At each 5 % of rows.
+        Share of wins found, at each 5 % of rows.
     reliability : tuple of Band
         Ten bands of about equal count.
     bands : tuple of Band
@@ -108,6 +127,51 @@ class Quality:
         """Return a plain dictionary for `json.dumps`, floats rounded to 6 digits."""
         return {field.name: _rounded(getattr(self, field.name)) for field in fields(self)}
 
+    def table(self) -> pd.DataFrame:
+        """Return the figures, one row each: value, low, high."""
+        return _table(self)
+
+    def bands_table(self) -> pd.DataFrame:
+        """Return the bands, one row each; low and high are the ends of the interval of what was observed."""
+        import pandas as pd
+
+        return pd.DataFrame([_row(band) for band in self.bands], index=[band.name for band in self.bands])
+
+    def plot(self) -> Figure:
+        """Draw what was said against what happened."""
+        from lqmodel.plots import reliability
+
+        return reliability(self.to_json())
+
+    def _repr_html_(self) -> str:
+        counts = f"{self.snapshots:,} snapshots of {self.leads:,} leads, {self.wins:,} won; intervals of 95 %"
+        tables = [
+            t.to_html(border=0, float_format="{:.4f}".format) for t in (self.table(), self.bands_table())
+        ]
+        return f"<p>{counts}</p>{''.join(tables)}"
+
+
+def _table(figures: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    found = {name: figure for name, figure in vars(figures).items() if isinstance(figure, Estimate)}
+    return pd.DataFrame([vars(figure) for figure in found.values()], index=list(found))
+
+
+def _row(band: Band) -> dict[str, Any]:
+    seen = band.observed
+    return {
+        "at_least": band.at_least,
+        "below": band.below,
+        "predicted": band.predicted,
+        "observed": seen and seen.value,
+        "low": seen and seen.low,
+        "high": seen and seen.high,
+        "snapshots": band.snapshots,
+        "leads": band.leads,
+        "wins": band.wins,
+    }
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -123,6 +187,10 @@ class Difference:
 
     log_loss: Estimate
     auc: Estimate
+
+    def table(self) -> pd.DataFrame:
+        """Return the differences, one row each: value, low, high."""
+        return _table(self)
 
 
 def evaluate(

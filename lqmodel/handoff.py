@@ -25,7 +25,7 @@ def handoffs(
     explained : sequence of LeadExplanation
         The leads that are handed over.
     causes : sequence of str
-        For each what handed it over: "probability", or the name of a fact.
+        For each what handed it over: "probability", or a fact in words.
     display : sequence of mapping
         For each the columns that are shown to people.
     stamp : mapping
@@ -55,7 +55,7 @@ def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:
     )
     lines = [f"{clean(name, 60):60} {chance}"]
     if handoff["cause"] != "probability":
-        lines.append(f"  because  {handoff['cause'].replace('_', ' ')}")
+        lines.append(f"  because  {handoff['cause']}")
     for word, reasons in (("for", handoff["up"]), ("against", handoff["down"])):
         for i, reason in enumerate(reasons[:most]):
             usual = f" ({reason['usual']})" if reason["usual"] else ""

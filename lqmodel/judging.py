@@ -81,14 +81,26 @@ def describe_part(snapshots: Snapshots) -> dict[str, Any]:
 def evaluate_recipe(snapshots: Snapshots, threads: int | None = None) -> tuple[Fit, Evaluated]:
     """Fit on the training part, judge on the held-out part, with baselines beside it."""
     train, test = snapshots.split()
-    if test.won.sum() in (0, len(test)):
-        raise Refused(
-            f"the held-out part ({len(test)} snapshots) holds {'no' if not test.won.any() else 'only'} wins",
-            where=f"models/{snapshots.declarations.name}.toml [evaluation]",
-            do="make evaluation.test longer",
-        )
+    check_held_out(test)
     fitted = fit(train, threads)
     return fitted, judge(fitted, train, test)
+
+
+def check_held_out(test: Snapshots) -> None:
+    """Refuse a held-out part that cannot judge anything.
+
+    Raises
+    ------
+    Refused
+        It holds no win, or nothing but wins.
+    """
+    if test.won.sum() in (0, len(test)):
+        dated = test.declarations.model.has_clock
+        raise Refused(
+            f"the held-out part ({len(test)} snapshots) holds {'only' if test.won.any() else 'no'} wins",
+            where=f"models/{test.declarations.name}.toml [evaluation]",
+            do="make evaluation.test longer" if dated else "make evaluation.test_share greater",
+        )
 
 
 def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
@@ -230,7 +242,7 @@ def evaluate_bundle(bundle: Bundle, snapshots: Snapshots) -> Quality:
     seed = bundle.declarations.model.classifier.seed
     return evaluate(
         snapshots.won,
-        _probability(bundle, snapshots),
+        probability(bundle, snapshots),
         snapshots.groups,
         snapshots.lead_ids,
         _thresholds(bundle.policy),
@@ -238,7 +250,8 @@ def evaluate_bundle(bundle: Bundle, snapshots: Snapshots) -> Quality:
     )
 
 
-def _probability(bundle: Bundle, snapshots: Snapshots) -> Floats:
+def probability(bundle: Bundle, snapshots: Snapshots) -> Floats:
+    """Return the calibrated probabilities of snapshots, shape (n,), float64 in (0, 1)."""
     return bundle.calibrator.probability(
         bundle.ensemble.margin(bundle.encoding.transform(snapshots.features()))
     )
@@ -278,7 +291,7 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
     base = np.full(len(snapshots), bundle.fitted.wins / bundle.fitted.rows)
     seed = bundle.declarations.model.classifier.seed
     difference = paired_difference(
-        snapshots.won, _probability(bundle, snapshots), base, snapshots.groups, random_state=seed
+        snapshots.won, probability(bundle, snapshots), base, snapshots.groups, random_state=seed
     )
     rival = evaluate(
         snapshots.won,

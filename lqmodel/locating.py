@@ -24,7 +24,8 @@ def find_model(model: str | None, project: Path) -> tuple[Bundle, str, Path]:
     Returns
     -------
     bundle, address, root
-        ``root`` is where relative addresses of the sources start: ``project``.
+        The address always finds this bundle again: a version, never an alias. ``root`` is where relative
+        addresses of the sources start: ``project``.
 
     Raises
     ------
@@ -38,12 +39,13 @@ def find_model(model: str | None, project: Path) -> tuple[Bundle, str, Path]:
 
         if model is None:
             model = f"{ADDRESS_PREFIX}{ProjectFiles.read(project).declarations().name}@champion"
-        settings = Settings()
+        settings = Settings.read()
         if settings.tracking_uri is None and not (settings.state_of(project) / "mlflow.db").exists():
             raise NoInput(
                 f"no tracking store in {settings.state_of(project)}",
-                do="train first: `lqmodel train`; or name a bundle's folder with --model",
+                do="name the project with --project, train first (`lqmodel train`), or name a bundle's folder with --model",
             )
         tracker = Tracker(settings.tracking_store(project), settings.state_of(project) / "artifacts")
-        return Bundle.load(tracker.folder(model)), model, project.resolve()
+        address = tracker.resolve(model)
+        return Bundle.load(tracker.folder(address)), address, project.resolve()
     return Bundle.load(Path(model)), str(Path(model).resolve()), project.resolve()

@@ -98,6 +98,21 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, bytes]:
     return drawn
 
 
+class Shown(Figure):
+    """A figure that shows itself in a notebook, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def reliability(quality: Mapping[str, Any]) -> Figure:
+    """Draw predicted probability against the share that was won; ``quality`` as in metrics.json."""
+    with _settings("reliability"):
+        return _reliability({"quality": quality})[0]
+
+
 def percent(rate: float) -> str:
     """Write a rate with two significant digits below 10 %, one digit after the point above.
 
@@ -301,7 +316,7 @@ def _families(metrics: Json) -> tuple[Figure, str, str]:
 
 def _canvas(height: float, *parts: tuple[float, float], left: float = 0.16) -> tuple[Figure, list[Axes]]:
     """Make a figure with axes at fixed places: (bottom, height) of each as shares, the upper one first."""
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Shown(figsize=(WIDTH, height))
     return figure, [figure.add_axes((left, bottom, 0.94 - left, tall)) for bottom, tall in parts]
 
 

@@ -98,7 +98,7 @@ def skipped(
         {
             "source": source,
             ID: None,
-            "reason": f"{column}: level {level!r} was not seen in training",
+            "reason": f"{column}: training did not see level {level!r}, or too rarely to learn from",
             "rows": n,
         }
         for column, levels in sorted(unseen.items())

@@ -30,6 +30,7 @@ from lqmodel.files import (
     canonical,
     file_sha256,
     point_symlink,
+    read_manifest,
     sha256,
     write_folder,
     write_manifest,
@@ -56,25 +57,25 @@ class Run:
         NoInput
             There is no run.
         BadData
-            The manifest is not one of a run.
+            The manifest was changed, or is not one of a run.
         """
         folder = Path(folder)
-        path = folder / MANIFEST
-        if not path.is_file():
+        if not (folder / MANIFEST).is_file():
             place = folder if folder.is_dir() else folder.parent
             there = [p.name for p in _run_folders(place)] if place.is_dir() else None
             raise NoInput(
                 f"no run in {folder}", exists=there, do="name a run's folder; `lqmodel predict` makes one"
             )
         try:
-            manifest = json.loads(path.read_bytes())
-            manifest["run_id"], manifest["files"], manifest["model"]["version"]
-        except (ValueError, KeyError, TypeError) as error:
+            manifest = read_manifest(folder)
+        except ValueError as error:
+            raise _changed(MANIFEST, folder) from error
+        if "run_id" not in manifest:
             raise BadData(
                 "manifest.json is not one of a run",
                 where=str(folder),
                 do="name a run's folder; `lqmodel predict` makes one",
-            ) from error
+            )
         return cls(folder.resolve(), manifest)
 
     def verify(self) -> None:
@@ -85,14 +86,15 @@ class Run:
         BadData
             A file was changed or is missing.
         """
-        for name, expected in self.manifest["files"].items():
-            path = self.folder / name
-            if not path.is_file() or file_sha256(path) != expected:
-                raise BadData(
-                    f"{name} was changed after the run was written",
-                    where=str(self.folder),
-                    do="restore the run, or score again",
-                )
+        for name in self.manifest["files"]:
+            self._verified(name)
+
+    def _verified(self, name: str) -> Path:
+        """Return the path of a file that is, to the byte, what was written."""
+        path = self.folder / name
+        if not path.is_file() or file_sha256(path) != self.manifest["files"][name]:
+            raise _changed(name, self.folder)
+        return path
 
     @property
     def run_id(self) -> str:
@@ -113,17 +115,17 @@ class Run:
     @cached_property
     def table(self) -> pa.Table:
         """scores.parquet. Grain: one row per lead of the input, by lead id."""
-        return pq.read_table(self.folder / "scores.parquet")
+        return pq.read_table(self._verified("scores.parquet"))
 
     @cached_property
     def features(self) -> pa.Table:
         """features.parquet. Grain: one row per scored lead, by lead id."""
-        return pq.read_table(self.folder / "features.parquet")
+        return pq.read_table(self._verified("features.parquet"))
 
     def handoffs(self) -> list[dict[str, Any]]:
         """The handoffs of this run, the likeliest first."""
-        text = (self.folder / "handoffs.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        data = self._verified("handoffs.jsonl").read_bytes()
+        return [json.loads(line) for line in data.split(b"\n") if line]
 
     def summary(self) -> str:
         """Say in a few lines what the run holds."""
@@ -135,6 +137,14 @@ class Run:
         lines.append(f"handoffs  {self.manifest['handoffs']:,}")
         lines.append(f"run       {self.folder}")
         return "\n".join(lines)
+
+
+def _changed(name: str, folder: Path) -> BadData:
+    return BadData(
+        f"{name} was changed after the run was written",
+        where=str(folder),
+        do="restore the run, or remove it and score again",
+    )
 
 
 def _run_folders(out: Path) -> list[Path]:
@@ -161,7 +171,7 @@ def previous_run(out: Path, bundle: Bundle, as_of: int | None) -> Run | None:
 def write_run(scores: Scores, out: Path, address: str) -> Run:
     """Write a run under a hidden name, rename it when whole, then move ``latest`` to it.
 
-    Writing the same run again changes nothing.
+    Writing the same run again changes nothing; one that was damaged since is written anew.
 
     Parameters
     ----------
@@ -176,6 +186,8 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     ------
     CannotWrite
         The folder cannot be written.
+    BadData
+        The run that ``latest`` points to was changed.
     """
     out = Path(out)
     when = "undated" if scores.as_of is None else iso(scores.as_of).replace(":", "")
@@ -193,7 +205,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
         _parquet(scores.skipped, building / "skipped.parquet")
         write_manifest(building, _head(scores, run_id, address))
 
-    if not (folder / MANIFEST).is_file():
+    if not _is_whole(folder):
         write_folder(folder, fill, replace=True)
     run = Run.open(folder)
     if _is_newest(run, out / LATEST):
@@ -201,11 +213,22 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     return run
 
 
+def _is_whole(folder: Path) -> bool:
+    if not (folder / MANIFEST).is_file():
+        return False
+    try:
+        Run.open(folder).verify()
+    except BadData:
+        return False
+    return True
+
+
 def _is_newest(run: Run, latest: Path) -> bool:
-    """Whether ``latest`` should point to the run: a re-scored past must not hide the present."""
+    """Whether ``latest`` has yet to point to the run: a re-scored past must not hide the present."""
     if not (latest / MANIFEST).is_file():
         return True
-    return (run.as_of or 0) >= (Run.open(latest).as_of or 0)
+    now = Run.open(latest)
+    return now.folder != run.folder and (run.as_of or 0) >= (now.as_of or 0)
 
 
 def _run_id(scores: Scores) -> str:

@@ -18,7 +18,7 @@ from lqmodel.errors import NoInput, Refused, listing, nearest
 from lqmodel.features import features
 from lqmodel.handoff import handoffs
 from lqmodel.inputs import Inputs, open_inputs
-from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
+from lqmodel.reasons import ColumnWords, Effects, Families, LeadExplanation, explain_leads, reason_texts
 from lqmodel.roster import ID, REASON, check_moment, everyone, skipped, to_score
 from lqmodel.stages import Advance, State, advance, margin_band, stage_names
 from lqmodel.stages import score as score_of
@@ -33,6 +33,8 @@ DIGITS = 6
 """Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
 REASONS = 3
 """Reasons for and against that a row of scores carries; `explain` shows them all."""
+NEAR = 20_000
+"""Lead ids among which one that was misspelt is looked for: as many as fit into a second."""
 STATE = ("stage", "entered_at", "below_since", "last_as_of")
 
 
@@ -60,9 +62,28 @@ class Previous(Scored, Protocol):
 class Scores:
     """One scoring of all leads at one as_of, not yet written.
 
-    ``table``: one row per lead of the input, by lead id (the columns of scores.parquet).
-    ``features``: one row per scored lead, by lead id: the values that its score rests on.
-    ``skipped``: source, lead_id, reason, rows. ``handoffs``: the likeliest first.
+    Attributes
+    ----------
+    model, bundle_version : str
+        Name and version of what scored.
+    as_of : int or None
+        Microseconds UTC; None without a clock.
+    table : pyarrow.Table
+        One row per lead of the input, by lead id: the columns of scores.parquet.
+    features : pyarrow.Table
+        One row per scored lead, by lead id: the values that its score rests on.
+    skipped : pyarrow.Table
+        source, lead_id, reason, rows.
+    handoffs : tuple of dict
+        The leads that are handed to sales, the likeliest first.
+    inputs : str
+        SHA-256 of everything read.
+    previous_run : str or None
+        The run whose stages these went on from.
+    agreement : str or None
+        Version of the declared agreement.
+    notices : tuple of str
+        What was assumed or set aside, in words.
     """
 
     model: str
@@ -220,7 +241,17 @@ def _handoffs(
         "model_version": bundle.version,
         "agreement": model.agreement.version if model.agreement else None,
     }
-    return handoffs(explained, moved.cause_names()[rows].tolist(), display, stamp)
+    return handoffs(explained, [_cause(bundle, name) for name in moved.cause_names()[rows]], display, stamp)
+
+
+def _cause(bundle: Bundle, cause: str) -> str:
+    """Return what handed a lead over, in the declared words of the fact."""
+    declared = {f.name: f for f in (*bundle.declarations.features, *bundle.declarations.facts)}
+    if cause not in declared:
+        return cause
+    fact = declared[cause]
+    widest = next(c for c in fact.columns() if c.name == fact.fact_column())
+    return ColumnWords(fact, widest).said()
 
 
 def _created(values: pa.Table) -> NDArray[np.int64] | None:
@@ -272,7 +303,8 @@ def _repeat(as_of: int, n: int) -> pa.Array:
 
 def _unseen_notices(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [
-        f"column {column!r}: {sum(levels.values())} leads with levels not seen in training ({listing(map(repr, sorted(levels)), most=5)})"
+        f"column {column!r}: {sum(levels.values())} leads with levels that training did not see, or too rarely to learn from "
+        f"({listing(map(repr, sorted(levels)), most=5)})"
         for column, levels in sorted(unseen.items())
         if levels
     ]
@@ -301,10 +333,10 @@ def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanatio
     row = scores.table.filter(pc.equal(scores.table[ID], lead_id))
     if not len(row):
         ids = scores.table[ID].to_pylist()
-        near = nearest(lead_id, ids[:200_000])
+        near = nearest(lead_id, ids[:NEAR])
         raise NoInput(
             f"the run holds no lead {lead_id!r}",
-            exists=ids[:5],
+            exists=ids,
             do=f"did you mean {near!r}?" if near else "name a lead of the run",
         )
     facts = row.to_pylist()[0]

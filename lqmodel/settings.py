@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lqmodel.errors import UsageError
+
+PREFIX = "LQMODEL_"
 
 
 class Settings(BaseSettings):
     """What the environment may set; every name has the prefix ``LQMODEL_``."""
 
-    model_config = SettingsConfigDict(env_prefix="LQMODEL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     state: Path = Field(Path(".lqmodel"), description="folder for the tracking store and trained bundles")
     tracking_uri: str | None = Field(None, description="MLflow store; default: SQLite in the state folder")
     threads: int | None = Field(None, ge=1, description="threads to use; default: all cores")
+
+    @classmethod
+    def read(cls) -> Settings:
+        """Read the environment.
+
+        Raises
+        ------
+        UsageError
+            A variable holds something else than it must.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"{PREFIX}{first['loc'][0]}".upper()
+            raise UsageError(
+                f"the variable {name} holds {first['input']!r}: {first['msg'].lower()}",
+                do=f"mend or unset {name}",
+            ) from error
 
     def state_of(self, root: Path) -> Path:
         """Return the state folder of a project; a relative one lies in the project."""

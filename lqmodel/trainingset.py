@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 ID, AS_OF, CREATED_AT, GROUP, WON = "lead_id", "as_of", "created", "group", "won"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshots:
     """Labelled snapshots. Grain: (lead_id, as_of), in this order.
 
-    ``table``: lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), group (string: the
-    account, else the lead), won (int8, 0 or 1), then the features by name (float64 or string), and the facts
-    that gates look at.
-    ``counts`` says what was left out and why.
+    Attributes
+    ----------
+    table : pyarrow.Table
+        lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), group (string: the
+        account, else the lead), won (int8, 0 or 1), then the features by name (float64 or string), and the
+        facts that gates look at.
+    columns : tuple of Column
+        The model's columns, by name.
+    declarations : Declarations
+        What they were built from.
+    counts : dict of str to int
+        What was left out or is missing, and how often.
     """
 
     table: pa.Table
@@ -44,6 +52,10 @@ class Snapshots:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        leads = len(set(self.table[ID].to_pylist()))
+        return f"<{len(self):,} snapshots of {leads:,} leads, {int(self.won.sum()):,} won, {len(self.columns)} columns>"
 
     @property
     def won(self) -> np.ndarray:
@@ -57,6 +69,7 @@ class Snapshots:
 
     @property
     def lead_ids(self) -> np.ndarray:
+        """Lead of each snapshot, shape (n,), object."""
         return np.asarray(self.table[ID].to_pylist(), dtype=object)
 
     @property
@@ -73,6 +86,7 @@ class Snapshots:
         return np.asarray(self.table[column].cast(pa.int64()).fill_null(0).to_numpy())
 
     def features(self) -> pa.Table:
+        """Return the model's columns alone, by name."""
         return self.table.select([c.name for c in self.columns])
 
     def fact(self, name: str) -> np.ndarray:

@@ -32,10 +32,10 @@ def command(
 
     opened = open_project(project, pairs(source))
     with step("reading and checking"):
-        found = check(opened.training_set(name), opened.inputs(name))
+        found = check(opened.declarations(name), opened.inputs(name), lambda: opened.training_set(name))
     if format is Format.json:
         print_json(found.to_json())
     else:
         typer.echo(str(found))
-    if found.audit.stops:
+    if found.stops:
         raise typer.Exit(1)

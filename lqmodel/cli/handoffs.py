@@ -15,7 +15,7 @@ EXAMPLE = "lqmodel handoffs --run scores/latest --most 10"
 
 def command(
     run: RunOption = Path("scores/latest"),
-    most: Annotated[int | None, typer.Option(help="At most so many, the likeliest first.")] = None,
+    most: Annotated[int | None, typer.Option(min=0, help="At most so many, the likeliest first.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """List the leads that a run hands over to sales, each with its reasons."""

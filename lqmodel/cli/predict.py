@@ -12,6 +12,7 @@ from lqmodel.cli.common import (
     FormatOption,
     ProjectOption,
     SourceOption,
+    keep_pandas_out,
     note,
     pairs,
     print_json,
@@ -38,16 +39,20 @@ def command(
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
     from lqmodel.api import moment
-    from lqmodel.locating import find_model
+    from lqmodel.locating import ADDRESS_PREFIX, find_model
     from lqmodel.runs import previous_run, write_run
     from lqmodel.scoring import score
+    from lqmodel.settings import Settings
 
+    sources = pairs(source)
+    if model is not None and not model.startswith(ADDRESS_PREFIX):
+        keep_pandas_out()  # MLflow, which finds all others, needs it
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
     when = moment(bundle, as_of)
     with step("scoring"):
         before = previous_run(output, bundle, when)
-        scores = score(bundle, root, pairs(source), when, before)
+        scores = score(bundle, root, sources, when, before, Settings.read().threads)
     run = write_run(scores, output, address)
     for text in scores.notices:
         note(f"notice: {text}")

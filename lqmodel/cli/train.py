@@ -33,11 +33,11 @@ def command(
     bundle = model.bundle
     for text in bundle.metrics["notices"]:
         note(f"notice: {text}")
-    write_file(report, render(bundle.declarations, bundle.metrics, bundle.card, bundle.version).encode())
-    with step("registering"):
+    with step("registering"):  # first: a place that cannot be written must not cost the training
         registered = opened.register(model)
     typer.echo(summary(bundle.metrics))
     typer.echo(f"\nmodel     {registered.uri} ({registered.alias}), bundle {bundle.version}")
     if save is not None:
         typer.echo(f"bundle    {model.save(save)}")
+    write_file(report, render(bundle.declarations, bundle.metrics, bundle.card, bundle.version).encode())
     typer.echo(f"report    {report}")

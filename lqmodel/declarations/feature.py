@@ -72,13 +72,17 @@ Texts = Annotated[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], BeforeVal
 class Feature(Declared):
     """What every feature declares."""
 
-    verb: str
-    source: str
-    where: Where = ()
-    direction: Literal["up", "down"] | None = None
-    actionable: bool = False
+    verb: str = Field(description="what is made of the rows")
+    source: str = Field(description="the source whose rows it looks at")
+    where: Where = Field((), description="the only rows that count")
+    direction: Literal["up", "down"] | None = Field(
+        None, description="up: more never lowers the probability; down: more never raises it"
+    )
+    actionable: bool = Field(False, description="whether marketing or sales can change it")
     title: str | None = Field(None, description="its name in tables and plots; default: the name in words")
-    reason: Texts = ()
+    reason: Texts = Field(
+        (), description="its words for people; {value}, {window} and, of a trend, {change} are filled in"
+    )
 
     windowed: ClassVar[bool] = False
     dtype_of_columns: ClassVar[Dtype] = "number"
@@ -101,7 +105,7 @@ class Feature(Declared):
 class Windowed(Feature):
     """A feature that makes one column for each window; the shortest carries the constraint."""
 
-    windows: Windows = Field(min_length=1)
+    windows: Windows = Field(min_length=1, description="how far back from as_of; one column for each")
     windowed: ClassVar[bool] = True
 
     def columns(self, name: str, kind: Kind) -> tuple[Column, ...]:
@@ -124,7 +128,7 @@ class Distinct(Windowed):
     """How many different values of ``column`` match; missing values do not count; 0 when none."""
 
     verb: Literal["distinct"]
-    column: str
+    column: str = Field(description="the column whose values are counted")
 
     def reads(self) -> tuple[str, ...]:
         return tuple(sorted({*super().reads(), self.column}))
@@ -138,8 +142,8 @@ class Sum(Windowed):
     """
 
     verb: Literal["sum"]
-    column: str
-    scale: int = Field(1000, ge=1, le=1_000_000)
+    column: str = Field(description="the column of numbers that is added up")
+    scale: int = Field(1000, ge=1, le=1_000_000, description="values are rounded to 1/scale")
 
     def reads(self) -> tuple[str, ...]:
         return tuple(sorted({*super().reads(), self.column}))
@@ -172,8 +176,8 @@ class Attribute(Feature):
     """``column`` of the row with the greatest occurred_at before as_of."""
 
     verb: Literal["attribute"]
-    column: str
-    dtype: Dtype
+    column: str = Field(description="the column that is taken over")
+    dtype: Dtype = Field(description="how the model reads it")
 
     def reads(self) -> tuple[str, ...]:
         return tuple(sorted({*super().reads(), self.column}))
@@ -186,7 +190,7 @@ class Completeness(Feature):
     """Share of ``of`` that is filled in the row with the greatest occurred_at before as_of, 0 to 1."""
 
     verb: Literal["completeness"]
-    of: Names = Field(min_length=1)
+    of: Names = Field(min_length=1, description="the columns that should be filled")
 
     def reads(self) -> tuple[str, ...]:
         return tuple(sorted({*super().reads(), *self.of}))

@@ -20,8 +20,8 @@ class Label(Declared):
     Without a horizon the data has no clock: the label is whether the lead's row matches.
     """
 
-    source: str
-    where: Where = Field(min_length=1)
+    source: str = Field(description="the source of the outcomes")
+    where: Where = Field(min_length=1, description="rows that are a win")
     lost: Where = Field((), description="rows that close a lead without a win")
     horizon: Length | None = Field(None, description="how far ahead the label looks")
 
@@ -57,15 +57,21 @@ class Evaluation(Declared):
 class ClassifierOptions(Declared):
     """Overrides of the booster's parameters; what is left out keeps its documented default."""
 
-    learning_rate: float | None = Field(None, gt=0, le=1)
-    num_leaves: int | None = Field(None, ge=2, le=1024)
-    min_child_samples: int | None = Field(None, ge=1)
-    feature_fraction: float | None = Field(None, gt=0, le=1)
-    lambda_l2: float | None = Field(None, ge=0)
-    max_rounds: int | None = Field(None, ge=1, le=20_000)
-    folds: int | None = Field(None, ge=2, le=20)
-    repeats: int | None = Field(None, ge=1, le=20)
-    seed: int = Field(0, ge=0)
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, description="shrinkage of each tree; default: by the number of rows"
+    )
+    num_leaves: int | None = Field(None, ge=2, le=1024, description="most leaves of a tree")
+    min_child_samples: int | None = Field(None, ge=1, description="fewest rows of a leaf")
+    feature_fraction: float | None = Field(
+        None, gt=0, le=1, description="share of the columns that each tree may use"
+    )
+    lambda_l2: float | None = Field(None, ge=0, description="penalty on squared leaf values")
+    max_rounds: int | None = Field(None, ge=1, le=20_000, description="most trees of a booster")
+    folds: int | None = Field(None, ge=2, le=20, description="parts of each partition of the training rows")
+    repeats: int | None = Field(
+        None, ge=1, le=20, description="partitions, hence boosters kept; default: by the number of rows"
+    )
+    seed: int = Field(0, ge=0, description="same seed and data, same model")
 
     def given(self) -> dict[str, Any]:
         """Return the parameters that were written down, without the seed."""
@@ -75,18 +81,22 @@ class ClassifierOptions(Declared):
 class Capacity(Declared):
     """How many first handoffs a week sales can take."""
 
-    per_week: int = Field(ge=1)
+    per_week: int = Field(ge=1, description="first handoffs a week; the threshold is solved from it")
 
 
 class Mql(Declared):
+    """From where on marketing nurtures."""
+
     at_least: Probability = Field(description="the probability from which marketing nurtures")
 
 
 class SalesReady(Declared):
     """The handoff: by a threshold, or by an act that needs no model."""
 
-    at_least: Probability | None = None
-    capacity: Capacity | None = None
+    at_least: Probability | None = Field(
+        None, description="the probability from which sales takes over; or declare capacity"
+    )
+    capacity: Capacity | None = Field(None, description="how many sales can take; or declare at_least")
     promote_any: Names = Field((), description="facts that hand over at any probability")
     block: Names = Field((), description="facts that keep a lead from sales")
 
@@ -106,27 +116,35 @@ class SalesReady(Declared):
 
 
 class Sal(Declared):
+    """Accepted: a person in sales has looked at the lead."""
+
     accepted: Names = Field((), description="facts that say that a person in sales accepted")
 
 
 class Sql(Declared):
-    after: Literal["acceptance", "handoff"] = "acceptance"
+    """Qualified: accepted, or handed over, and the gates hold."""
+
+    after: Literal["acceptance", "handoff"] = Field(
+        "acceptance", description="whether a person must accept first, or the handoff is enough"
+    )
     require: Names = Field((), description="facts that must hold as well")
 
 
 class Demotion(Declared):
     """A lead falls back once its probability stays below ``below_ratio`` × threshold ``for`` so long."""
 
-    below_ratio: float = Field(0.8, gt=0, le=1)
-    duration: DurationField = Field(WEEK, alias="for")
+    below_ratio: float = Field(0.8, gt=0, le=1, description="below means below this share of the threshold")
+    duration: DurationField = Field(WEEK, alias="for", description="how long it must stay below")
 
 
 class Stages(Declared):
-    mql: Mql
-    sales_ready: SalesReady
-    sal: Sal = Sal()
-    sql: Sql = Sql()
-    demotion: Demotion = Demotion()
+    """What follows from a probability: the rule that marketing and sales share."""
+
+    mql: Mql = Field(description="from where on marketing nurtures")
+    sales_ready: SalesReady = Field(description="the handoff to sales")
+    sal: Sal = Field(Sal(), description="accepted by sales")
+    sql: Sql = Field(Sql(), description="qualified by sales")
+    demotion: Demotion = Field(Demotion(), description="the way back")
 
     @model_validator(mode="after")
     def _in_order(self) -> Stages:
@@ -156,8 +174,8 @@ class Stages(Declared):
 class Agreement(Declared):
     """What marketing and sales both signed."""
 
-    version: str
-    sales_ready_means: str
+    version: str = Field(description="names the agreement; every handoff carries it")
+    sales_ready_means: str = Field(description="what a handoff promises, in words")
 
 
 class Model(Declared):
@@ -165,12 +183,12 @@ class Model(Declared):
 
     features: Names = Field(min_length=1, description="names of files in features/")
     zone: Zone = Field("UTC", description="the zone of the weekly grid and of 'today'")
-    label: Label
-    population: Population = Population()
-    evaluation: Evaluation = Evaluation()
-    classifier: ClassifierOptions = ClassifierOptions()
-    stages: Stages
-    agreement: Agreement | None = None
+    label: Label = Field(description="what is predicted")
+    population: Population = Field(Population(), description="of whom, and when")
+    evaluation: Evaluation = Field(Evaluation(), description="what is held out")
+    classifier: ClassifierOptions = Field(ClassifierOptions(), description="the booster's parameters")
+    stages: Stages = Field(description="what follows from a probability")
+    agreement: Agreement | None = Field(None, description="what marketing and sales signed")
 
     @model_validator(mode="after")
     def _clock_is_whole(self) -> Model:

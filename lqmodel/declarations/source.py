@@ -32,6 +32,9 @@ def _reasons(value: Any) -> Any:
     return tuple(sorted(value.items()))
 
 
+Reasons = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_reasons)]
+
+
 def _check_encoding(value: str) -> str:
     try:
         codecs.lookup(value)
@@ -70,9 +73,7 @@ class Source(Declared):
     encoding: Annotated[str, AfterValidator(_check_encoding)] = Field("utf-8", description="CSV only")
     decimal: Literal[".", ","] = Field(".", description="CSV only: the decimal separator")
     origin: Literal["handoff"] | None = Field(None, description="facts caused by a handoff: gates only")
-    accept: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_reasons)] = Field(
-        (), description="column = reason: columns that look like leakage and are not"
-    )
+    accept: Reasons = Field((), description="columns that look like leakage and are not, and why")
 
     @model_validator(mode="after")
     def _clock_is_whole(self) -> Source:

@@ -61,6 +61,8 @@ def find_label(
     named = [c for c in candidates if found(c, LABEL)]
     if not named and len(candidates) == 1 and outcome_columns(leads):
         named = list(candidates)
+    if not named and ask and candidates:
+        named = [ask("Which column says whether a lead was won?", list(candidates), next(iter(candidates)))]
     if not named:
         two = [f"{c} ({' / '.join(v for v, _ in leads.profiles[c].levels)})" for c in candidates]
         raise UsageError(

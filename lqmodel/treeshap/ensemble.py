@@ -4,30 +4,37 @@ Contributions are path-dependent TreeSHAP (Lundberg, Erion, Lee 2018, "Consisten
 attribution for tree ensembles", algorithm 2): Shapley values of the game in which a column that is not in
 the coalition sends a row down both branches, weighted by the training rows that went each way.
 Units: margins, bases and contributions are log-odds.
+
+Text is read without numba; the first margin or explanation of a process imports it and loads compiled code.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lqmodel.errors import BadData, BundleDamaged
-from lqmodel.treeshap.text import Tree, read_model, write_model
+from lqmodel.treeshap.forest import Columns, Floats, Forest, flatten
+from lqmodel.treeshap.text import Tree, read_model
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from lqmodel.treeshap.tables import Lookups, Rule
+    from lqmodel.treeshap.units import Units
 
-_BLOCK = 4096  # rows explained at once: bounds the memory beyond the result
+_BLOCK = 1024  # rows worked on at once: enough that reading the tables from memory is paid for
+_BLOCK_BYTES = 32 * 2**20  # working memory of a thread, where trees are so large that it would grow past this
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each column adds to the margin of each row: base + values.sum(axis=1) is the margin to 1e-6.
+    """What each column adds to the margin of each row: base + values.sum(axis=1) is the margin to 1e-9.
 
     Attributes
     ----------
@@ -129,37 +136,65 @@ class TreeEnsemble:
         BadData
             Not numbers, not a table of `n_features` columns, or infinite.
         """
-        return self._margin(self._checked(x), n_threads or os.cpu_count() or 1)
+        from lqmodel.treeshap.kernel import margins
+
+        rows = self._checked(x)
+        margin = np.empty(len(rows))
+        columns, forest = self._forest
+
+        def work(block: slice) -> None:
+            margins(_own(rows[block]), columns, forest, margin[block])
+
+        self._in_blocks(work, len(rows), n_threads)
+        return margin
 
     def explain(self, x: ArrayLike, n_threads: int | None = None) -> Contributions:
         """Return margin, base and the contribution of every column; parameters and errors as in `margin`."""
-        rows = self._checked(x)
-        threads = n_threads or os.cpu_count() or 1
-        values = np.zeros(rows.shape)
-        for start in range(0, len(rows), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            for booster in self._boosters:
-                parts = booster.predict(rows[block], pred_contrib=True, num_threads=threads)
-                values[block] += np.asarray(parts)[:, :-1]  # the last column is the base
-        values /= len(self.models)
-        return Contributions(self._margin(rows, threads), self.base, values)
+        from lqmodel.treeshap.kernel import explain
 
-    def _margin(self, rows: Floats, threads: int) -> Floats:
-        total = np.zeros(len(rows))
-        if len(rows):
-            for booster in self._boosters:
-                total += booster.predict(rows, raw_score=True, num_threads=threads)
-        return total / len(self.models)
+        rows = self._checked(x)
+        margin, values = np.empty(len(rows)), np.zeros(rows.shape)
+        (columns, forest), (units, lookups, rule) = self._forest, self._plan
+
+        def work(block: slice) -> None:
+            explain(_own(rows[block]), columns, forest, units, lookups, rule, margin[block], values[block])
+
+        self._in_blocks(work, len(rows), n_threads)
+        return Contributions(margin, self.base, values)
 
     @cached_property
-    def _boosters(self) -> list[Any]:
-        import lightgbm
+    def _forest(self) -> tuple[Columns, Forest]:
+        return flatten(self.models)
 
-        return [lightgbm.Booster(model_str=write_model(trees, self.n_features)) for trees in self.models]
+    @cached_property
+    def _plan(self) -> tuple[Units, Lookups, Rule]:
+        from lqmodel.treeshap.tables import plan
+
+        return plan(self._forest[1])
+
+    def _in_blocks(self, work: Callable[[slice], None], n_rows: int, n_threads: int | None) -> None:
+        """Run over blocks of rows. Threads live as long as the call, so nothing is left for a fork to trip over."""
+        n = self._block_length()
+        blocks = [slice(start, start + n) for start in range(0, n_rows, n)]
+        n_workers = min(n_threads or os.cpu_count() or 1, len(blocks))
+        if n_workers <= 1:
+            for block in blocks:
+                work(block)
+            return
+        with ThreadPoolExecutor(n_workers) as pool:
+            for _ in pool.map(work, blocks):
+                pass
+
+    def _block_length(self) -> int:
+        """Rows in a block, so that codes, sides, leaves, outcomes and sums of one stay within bounds."""
+        columns, forest = self._forest
+        a_row = 2 * len(columns.feature) + 8 * len(columns.category) + 8 * len(forest.used)
+        a_row += 6 * int(np.diff(forest.split).max()) + 512
+        return max(1, min(_BLOCK, _BLOCK_BYTES // a_row))
 
     def _checked(self, x: ArrayLike) -> Floats:
         try:
-            rows = np.ascontiguousarray(x, dtype=np.float64)
+            rows = np.asarray(x, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise BadData(f"encoded rows must be numbers: {error}") from error
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
@@ -171,3 +206,8 @@ class TreeEnsemble:
         if infinite:
             raise BadData(f"encoded rows hold {infinite} infinite values", do="make them missing (NaN)")
         return rows
+
+
+def _own(rows: Floats) -> Floats:
+    """The only sort of array that is compiled for: C order, aligned, writeable; copies a block of any other."""
+    return np.require(rows, dtype=np.float64, requirements=["C", "A", "W"])

@@ -1,12 +1,12 @@
-"""LightGBM text ↔ checked trees.
+"""LightGBM text → checked trees.
 
-A crafted text can make LightGBM read and write out of bounds. So it is parsed and checked here, and LightGBM
-is given a text written anew from what was checked, never the one that came in.
+A crafted text can make LightGBM read and write out of bounds (CVE-2026-92786). So it is parsed and checked here,
+and compiled code, which checks no bounds, is given only what passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_DEPTH = 64
-"""Most tests on a path: explaining walks trees by recursion, with memory that grows with depth squared."""
+"""Most tests on a path: the work of explaining a leaf grows with its square."""
+MOST_LEAVES = 2**16
+"""Most leaves of a tree: leaves are counted in 16 bits."""
 LARGEST_LEAF = 1e6
 """Largest size of a leaf value in log-odds; sums of leaves then stay finite."""
 # decision_type: bit 0 by category, bit 1 missing goes left, bits 2-3 what is missing (nothing, zero, NaN)
@@ -70,9 +72,6 @@ class Tree:
         return float(np.dot(self.leaf, self.leaf_count / self.leaf_count.sum()))
 
 
-# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def read_model(text: str, n_features: int, where: str) -> list[Tree]:
     """Cut a text into header and trees; what stands after the trees is not used, so it is not read."""
     before, end, _ = text.replace("\r\n", "\n").replace("\r", "\n").partition("\nend of trees")
@@ -104,6 +103,8 @@ def _read_tree(section: str, position: int, n_features: int, where: str) -> Tree
     n_leaves, n_sets = fields.integer("num_leaves"), fields.integer("num_cat")
     if n_leaves < 1 or n_sets < 0:
         raise _damaged(f"{n_leaves} leaves and {n_sets} sets of categories cannot be", where)
+    if n_leaves > MOST_LEAVES:
+        raise _damaged(f"has {n_leaves} leaves, more than {MOST_LEAVES}", where)
     n_splits = n_leaves - 1
     tree = Tree(
         feature=fields.integers("split_feature", n_splits),
@@ -228,39 +229,3 @@ def _check_shape(tree: Tree, where: str) -> None:
 
 def _damaged(message: str, where: str) -> BundleDamaged:
     return BundleDamaged(message, where=where, do="take the bundle from where it was saved, or train again")
-
-
-# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def write_model(trees: Sequence[Tree], n_features: int) -> str:
-    """Write the text that LightGBM loads, from checked numbers alone; floats keep every digit."""
-    names = " ".join(f"Column_{i}" for i in range(n_features))
-    header = _EXPECTED_HEADER | {
-        "label_index": "0",
-        "max_feature_idx": str(n_features - 1),
-        "feature_names": names,
-        "feature_infos": " ".join(["none"] * n_features),
-    }
-    parts = ["tree", *(f"{key}={value}" for key, value in header.items()), ""]
-    for i, tree in enumerate(trees):
-        parts += [f"Tree={i}", *_tree_lines(tree), "", ""]
-    return "\n".join([*parts, "end of trees", ""])
-
-
-def _tree_lines(tree: Tree) -> list[str]:
-    n_sets = len(tree.cat_starts) - 1
-    lines: dict[str, NDArray[Any]] = {
-        "split_feature": tree.feature,
-        "threshold": tree.threshold,
-        "decision_type": tree.decision,
-        "left_child": tree.left,
-        "right_child": tree.right,
-        "leaf_value": tree.leaf,
-        "leaf_count": tree.leaf_count,
-        "internal_count": tree.count,
-    }
-    if n_sets:
-        lines |= {"cat_boundaries": tree.cat_starts, "cat_threshold": tree.cat_words}
-    written = [f"{key}={' '.join(map(repr, values.tolist()))}" for key, values in lines.items()]
-    return [f"num_leaves={len(tree.leaf)}", f"num_cat={n_sets}", *written, "is_linear=0", "shrinkage=1"]

@@ -1,0 +1,85 @@
+"""Fixtures of the wiring's tests: projects that are trained once for all workers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas  # noqa: F401 - first of all, so that `predict` in this process does not keep it out of pyarrow
+import pytest
+from projects import Trained, train, write_company, write_flat
+
+from lqmodel.cli import main
+
+
+def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Trained:
+    """Build a project in a folder that all workers of this test run share; the first one that needs it does."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / f"{name}.done").exists():
+            build(shared / name)
+            (shared / f"{name}.done").touch()
+    return Trained(shared / name)
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The example on 1,500 simulated leads."""
+
+    def build(root: Path) -> None:
+        write_company(root)
+        train(root, register=0)
+
+    return _once(tmp_path_factory, "company", build)
+
+
+@pytest.fixture(scope="session")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One table of 600 leads without a clock; registered twice: a champion and a challenger."""
+
+    def build(root: Path) -> None:
+        write_flat(root)
+        train(root, register=2)
+
+    return _once(tmp_path_factory, "flat", build)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, code: int, *parts: str) -> None:
+        """Assert that one clear message came, with these parts, and nothing on stdout."""
+        assert (self.code, self.out) == (code, ""), self
+        assert self.err.count("error: ") == 1, self.err
+        assert "Traceback" not in self.err, self.err
+        for part in parts:
+            assert part in self.err, f"{part!r} is not in {self.err}"
+
+
+@pytest.fixture
+def lqmodel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Call the command line as its entry point does."""
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lqmodel", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        found = capsys.readouterr()
+        return Ended(code, found.out, found.err)
+
+    return call
