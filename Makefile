@@ -11,7 +11,7 @@ export LQMODEL_DATA := $(DATA)
 endif
 endif
 
-.PHONY: help setup demo test lint docs lock clean
+.PHONY: help setup demo test lint bench docs lock clean
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -33,6 +33,11 @@ lint: setup ## style, types, import layers
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-cache
+
+bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/__init__.py benchmarks/common.py,$(wildcard benchmarks/*.py))) ## all of benchmarks/, side by side with peers; bench-NAME runs one
+
+bench-%: setup
+	@$(PY) -m benchmarks.$*
 
 docs: setup ## write docs/reference from the code
 	@$(PY) tools/docs.py

@@ -267,7 +267,9 @@ def _values(bundle: Bundle, inputs: Inputs, as_of: int | None) -> pa.Table:
         to_score(bundle, inputs, as_of), inputs.facts, (*declarations.features, *declarations.facts), observed
     )
     ours = {ID: KEY, CREATED_AT: CREATED} | {c: c for c in _value_columns(bundle)}
-    return fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
+    values = fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
+    created = values[CREATED_AT].cast(pa.timestamp("us", "UTC"))
+    return values.set_column(values.schema.get_field_index(CREATED_AT), CREATED_AT, created)
 
 
 def _value_columns(bundle: Bundle) -> list[str]:

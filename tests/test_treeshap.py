@@ -130,7 +130,7 @@ def goes_left(tree: Tree, row: np.ndarray, node: int) -> bool:
     if decision & 1:
         which = int(tree.threshold[node])
         words = tree.cat_words[tree.cat_starts[which] : tree.cat_starts[which + 1]]
-        code = -1 if np.isnan(value) or value < 0 else int(value)
+        code = -1 if np.isnan(value) or value <= -1 else int(value)  # cut towards zero
         return 0 <= code < 32 * len(words) and bool(int(words[code // 32]) >> (code % 32) & 1)
     missing = decision >> 2
     if missing == 2 and np.isnan(value):

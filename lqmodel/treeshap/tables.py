@@ -22,7 +22,9 @@ from lqmodel.treeshap.forest import Floats, Forest, Ints, starts
 from lqmodel.treeshap.units import MOST_CONDITIONS, Units, choose, outline, survey
 
 TABLE_BYTES = 64 * 2**20
-"""Most memory for the tables of one ensemble. Leaves for which none is left are computed for each row."""
+"""Most memory for the tables of one ensemble. Leaves for which none is left are computed for each row.
+
+No setting: the two ways differ in the last digits, and one bundle must give one answer."""
 _UNITS_IN_GROUP = 64  # how many units' conditions of a block of rows are kept at once
 
 
@@ -62,20 +64,12 @@ class Rule(NamedTuple):
     weights: Floats
 
 
-def plan(forest: Forest, most_bytes: int | None = None) -> tuple[Units, Lookups, Rule]:
-    """Cut trees into units and fill their tables.
-
-    Parameters
-    ----------
-    forest : Forest
-    most_bytes : int or None, default None
-        Bound of the memory for tables; None is `TABLE_BYTES`. Changes the last digits of contributions, so it
-        is no setting.
-    """
-    shape, bound = survey(forest), TABLE_BYTES if most_bytes is None else most_bytes
+def plan(forest: Forest) -> tuple[Units, Lookups, Rule]:
+    """Cut trees into units and fill their tables, the larger ones as far as `TABLE_BYTES` allows."""
+    shape = survey(forest)
     for most in range(MOST_CONDITIONS, -1, -1):
         kind, n_entries = choose(forest, shape, most)
-        if 8 * n_entries <= bound:
+        if 8 * n_entries <= TABLE_BYTES:
             break
     units, rule = outline(forest, shape, kind), _rule((int(shape.above.max()) + 1) // 2)
     lookups, place = _arrange(units, len(forest.used))
@@ -107,6 +101,7 @@ def _arrange(units: Units, n_slots: int) -> tuple[Lookups, Ints]:
         if units.tree[tree + 1] - units.tree[group[-1]] > _UNITS_IN_GROUP:
             group.append(tree)
     first_unit = units.tree[group]
+    # below, one element per unit and column, as in `units.out_slot`
     of_out = np.repeat(np.arange(len(units.bits)), np.diff(units.out))
     with_table = np.flatnonzero(units.has_table[of_out])
     in_group = np.searchsorted(first_unit, of_out, side="right") - 1
@@ -118,7 +113,7 @@ def _arrange(units: Units, n_slots: int) -> tuple[Lookups, Ints]:
     alone = np.zeros(len(of_out), dtype=bool)
     alone[with_table] = rank[with_table] >= (length // 4 * 4)[run]
     order = with_table[np.lexsort((with_table, run_of[with_table], alone[with_table], in_group[with_table]))]
-    size = 1 << units.bits[of_out[order]]
+    size = 1 << units.bits[of_out[order]]  # the fours of a group, then its single ones, each by column
     begin = starts(size)
     place = np.full(len(of_out), -1, dtype=np.int64)
     place[order] = begin[:-1]
