@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lqmodel.asof import parse_as_of
 from lqmodel.bundle import Bundle
-from lqmodel.declarations import Declarations, ProjectFiles
+from lqmodel.declarations import Declarations, Duration, ProjectFiles
 from lqmodel.errors import UsageError
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.locating import find_model
@@ -99,7 +99,9 @@ class Project:
 
         return audit(self.training_set(name), self.inputs(name))
 
-    def train(self, name: str | None = None, *, on: Snapshots | None = None) -> Model:
+    def train(
+        self, name: str | None = None, *, on: Snapshots | None = None, budget: str | None = None
+    ) -> Model:
         """Train a model: evaluated on held-out later time, then refitted on everything.
 
         Parameters
@@ -108,6 +110,8 @@ class Project:
             Which model, where there are several.
         on : Snapshots, optional
             Fit on these alone, evaluation included: what is left out can then judge the model.
+        budget : str, optional
+            Search the classifier's parameters for so long first, such as "5m"; default: no search.
 
         Raises
         ------
@@ -117,7 +121,8 @@ class Project:
         from lqmodel.training import train
 
         snapshots = self.training_set(name) if on is None else on
-        trained = train(snapshots, self.inputs(name), threads=self.settings.threads)
+        seconds = None if budget is None else _seconds(budget)
+        trained = train(snapshots, self.inputs(name), threads=self.settings.threads, tune_seconds=seconds)
         return Model(trained.bundle, trained, self.root)
 
     def tracker(self) -> Tracker:
@@ -232,6 +237,13 @@ def moment(bundle: Bundle, as_of: str) -> int | None:
             do="leave --as-of out: every row of the leads' table is scored as it stands",
         )
     return None
+
+
+def _seconds(budget: str) -> float:
+    try:
+        return Duration.parse(budget).us / 1e6
+    except ValueError as error:
+        raise UsageError(f"budget: {error}") from error
 
 
 def open_project(root: Path | str = ".", sources: Mapping[str, str] | None = None) -> Project:

@@ -38,6 +38,11 @@ def _in_zone(zone: dt.string, local: dt.Timestamp()) -> dt.Timestamp(timezone="U
 def _strptime(text: dt.string, form: dt.string) -> dt.Timestamp(): ...  # type: ignore[valid-type]
 
 
+EARLIEST, LATEST = to_microseconds("1900-01-01", "UTC"), to_microseconds("2100-01-01", "UTC")
+MOST = 0.99
+"""Share of facts that have to be known before a stretch of time counts as covered."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of one source, each with the moment it was known.
@@ -46,6 +51,7 @@ class Facts:
     UTC; absent without a clock), and the columns that are read.
     ``observed_from`` and ``observed_until`` (exclusive) bound what the source covers; ``first_usable`` is
     the earliest moment by which a fact had occurred and was known.
+    ``delay`` is how long 99 % of the facts take to become known, in microseconds; the lag without known_at.
     ``set_aside`` counts the rows left out, by reason.
     """
 
@@ -57,6 +63,7 @@ class Facts:
     observed_until: int | None
     first_usable: int | None
     newest_known: int | None
+    delay: int
     set_aside: dict[str, int]
     digest: str
 
@@ -100,16 +107,32 @@ def facts(con: Backend, name: str, source: Source, table: ir.Table) -> Facts:
             do="mend the values that are named, or write the file anew",
         ) from error
     set_aside = _set_aside(everything, list(times))
-    whole = everything.filter(everything[KEY].notnull(), *(everything[c].notnull() for c in times))
+    whole = everything.filter(everything[KEY].notnull(), *(_believable(everything[c]) for c in times))
     return _describe(name, source, whole if set_aside else everything, set_aside)
+
+
+def _believable(moment: ir.IntegerColumn) -> ir.BooleanValue:
+    """Systems write 0001-01-01 or 9999-12-31 for "never"; taken as dates, they would stretch what is covered."""
+    return ((moment >= EARLIEST) & (moment < LATEST)).fill_null(False)
 
 
 def _set_aside(everything: ir.Table, times: list[str]) -> dict[str, int]:
     no_key = everything[KEY].isnull()
     no_time = ibis.or_(ibis.literal(False), *(everything[c].isnull() for c in times)) & ~no_key
-    counts = everything.aggregate(key=everything.count(where=no_key), time=everything.count(where=no_time))
+    unbelievable = (
+        ibis.or_(ibis.literal(False), *(~_believable(everything[c]) for c in times)) & ~no_key & ~no_time
+    )
+    counts = everything.aggregate(
+        key=everything.count(where=no_key),
+        time=everything.count(where=no_time),
+        unbelievable=everything.count(where=unbelievable),
+    )
     row = fetch_row(counts)
-    named = {"without a lead id": row["key"], "without a time": row["time"]}
+    named = {
+        "without a lead id": row["key"],
+        "without a time": row["time"],
+        "with a time before 1900 or after 2100": row["unbelievable"],
+    }
     return {reason: n for reason, n in named.items() if n}
 
 
@@ -119,6 +142,7 @@ def _describe(name: str, source: Source, table: ir.Table, set_aside: dict[str, i
         usable = ibis.greatest(table[OCCURRED], table[KNOWN])
         measures |= {"first": table[OCCURRED].min(), "last": table[OCCURRED].max()}
         measures |= {"usable": usable.min(), "newest": table[KNOWN].max()}
+        measures |= {"delay": (table[KNOWN] - table[OCCURRED]).quantile(MOST)}
     row = fetch_row(table.aggregate(**measures))
     if not row["rows"]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(set_aside.items()))
@@ -142,6 +166,7 @@ def _describe(name: str, source: Source, table: ir.Table, set_aside: dict[str, i
         observed_until=until,
         first_usable=row.get("usable"),
         newest_known=row.get("newest"),
+        delay=int(row.get("delay") or 0),
         set_aside=set_aside,
         digest=row["digest"],
     )

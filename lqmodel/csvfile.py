@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zlib
 from collections.abc import Iterable
 from csv import reader
 from pathlib import Path
@@ -37,6 +38,8 @@ def header(path: Path, source: Source) -> list[str]:
             names = next(reader(file, delimiter=source.delimiter), [])
     except UnicodeDecodeError as error:
         raise _not_in_encoding(path, source, error) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
     if not names:
         raise BadData("the file is empty", where=str(path), do="give a table with a header and rows")
     if len(names) == 1:
@@ -50,6 +53,14 @@ def header(path: Path, source: Source) -> list[str]:
                 )
     _check_once(names, path)
     return names
+
+
+def _unreadable(path: Path, error: Exception) -> BadData:
+    return BadData(
+        f"cannot be read: {str(error)[:120] or type(error).__name__}",
+        where=str(path),
+        do="check that the file is whole, and compressed as its name says",
+    )
 
 
 def _check_once(names: Iterable[str], path: Path) -> None:
@@ -159,3 +170,5 @@ def _check_encoding(path: Path, source: Source) -> None:
                 pass
     except UnicodeDecodeError as error:
         raise _not_in_encoding(path, source, error) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error

@@ -15,6 +15,7 @@ from lqmodel.encoding import Encoding
 from lqmodel.folds import check_enough_wins
 from lqmodel.trainingset import Snapshots
 from lqmodel.treeshap import TreeEnsemble
+from lqmodel.tuning import Tuning, tune
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +39,16 @@ class Fit:
         return self.calibration.calibrator.probability(self.margin(snapshots))
 
 
-def fit(snapshots: Snapshots, threads: int | None = None) -> Fit:
+def fit(snapshots: Snapshots, threads: int | None = None, tuned: Mapping[str, Any] | None = None) -> Fit:
     """Fit encoding, classifier and calibrator on labelled snapshots.
+
+    Parameters
+    ----------
+    snapshots : Snapshots
+    threads : int, optional
+        Results do not depend on it.
+    tuned : mapping, optional
+        Parameters of the classifier that a search chose; declared ones come first.
 
     Raises
     ------
@@ -50,19 +59,11 @@ def fit(snapshots: Snapshots, threads: int | None = None) -> Fit:
     """
     won, groups = snapshots.won, snapshots.groups
     check_enough_wins(won, groups)
-    options = snapshots.declarations.model.classifier
-    encoding = Encoding.fit(snapshots.features(), {c.name: c.dtype for c in snapshots.columns})
-    by_name = {c.name: c.constraint for c in snapshots.columns}
-    constraints = [by_name[name] for name in encoding.names]
-    classifier = LeadClassifier(
-        **options.given(),
-        monotone_constraints=constraints if any(constraints) else None,
-        categorical_features=encoding.categorical or None,
-        n_threads=threads,
-        random_state=options.seed,
-    )
+    seed = snapshots.declarations.model.classifier.seed
+    encoding = _encoding(snapshots)
+    classifier = _classifier(snapshots, encoding, threads, tuned or {})
     classifier.fit(encoding.transform(snapshots.features()), won, groups=groups)
-    calibration = fit_calibrator(classifier.oof_margin_, won, groups, random_state=options.seed)
+    calibration = fit_calibrator(classifier.oof_margin_, won, groups, random_state=seed)
     texts = tuple(classifier.booster_texts())
     params = {
         **{
@@ -79,3 +80,33 @@ def fit(snapshots: Snapshots, threads: int | None = None) -> Fit:
         "rows": len(snapshots),
     }
     return Fit(encoding, texts, TreeEnsemble.from_texts(texts, len(encoding.names)), calibration, params)
+
+
+def search(snapshots: Snapshots, seconds: float, threads: int | None = None) -> Tuning:
+    """Search the classifier's parameters by held-out log loss for so many seconds."""
+    encoding = _encoding(snapshots)
+    base = _classifier(snapshots, encoding, threads, {})
+    x = encoding.transform(snapshots.features())
+    return tune(
+        x, snapshots.won, snapshots.groups, seconds=seconds, base=base, random_state=base.random_state
+    )
+
+
+def _encoding(snapshots: Snapshots) -> Encoding:
+    return Encoding.fit(snapshots.features(), {c.name: c.dtype for c in snapshots.columns})
+
+
+def _classifier(
+    snapshots: Snapshots, encoding: Encoding, threads: int | None, tuned: Mapping[str, Any]
+) -> LeadClassifier:
+    options = snapshots.declarations.model.classifier
+    by_name = {c.name: c.constraint for c in snapshots.columns}
+    constraints = [by_name[name] for name in encoding.names]
+    parameters: dict[str, Any] = {**tuned, **options.given()}
+    return LeadClassifier(
+        **parameters,
+        monotone_constraints=constraints if any(constraints) else None,
+        categorical_features=encoding.categorical or None,
+        n_threads=threads,
+        random_state=options.seed,
+    )

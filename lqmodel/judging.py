@@ -19,14 +19,17 @@ from lqmodel.declarations import Stages
 from lqmodel.encoding import Encoding
 from lqmodel.errors import Refused
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
-from lqmodel.fitting import Fit, fit
+from lqmodel.fitting import Fit, fit, search
 from lqmodel.importance import FamilyWeight, family_weights
 from lqmodel.inputs import open_inputs
 from lqmodel.reasons import Families
 from lqmodel.stages import Policy, Replay, SolvedPolicy, holds, solve_policy
 from lqmodel.trainingset import Snapshots, hash_share, lead_hashes, training_set
+from lqmodel.tuning import Tuning
 
 Floats = NDArray[np.float64]
+SLACK_BELOW, SLACK_ABOVE = 0.8, 1.25
+"""How far beyond its interval a band's prediction may lie, as a factor, before a warning stands on top."""
 EXPLAINED_ROWS = 2_000
 """Held-out snapshots whose contributions give the weight of families: enough for two digits."""
 
@@ -78,12 +81,18 @@ def describe_part(snapshots: Snapshots) -> dict[str, Any]:
     }
 
 
-def evaluate_recipe(snapshots: Snapshots, threads: int | None = None) -> tuple[Fit, Evaluated]:
-    """Fit on the training part, judge on the held-out part, with baselines beside it."""
+def evaluate_recipe(
+    snapshots: Snapshots, threads: int | None = None, tune_seconds: float | None = None
+) -> tuple[Tuning | None, Evaluated]:
+    """Fit on the training part, judge on the held-out part, with baselines beside it.
+
+    With ``tune_seconds`` the classifier's parameters are searched first, on the training part alone.
+    """
     train, test = snapshots.split()
     check_held_out(test)
-    fitted = fit(train, threads)
-    return fitted, judge(fitted, train, test)
+    tuning = None if tune_seconds is None else search(train, tune_seconds, threads)
+    fitted = fit(train, threads, tuning.parameters if tuning else None)
+    return tuning, judge(fitted, train, test)
 
 
 def check_held_out(test: Snapshots) -> None:
@@ -133,6 +142,7 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
         warnings=(
             *_beaten_by(differences),
             *_bands_out_of_order(quality),
+            *_off_the_mark(quality),
             *_over_capacity(model.stages, solved),
         ),
     )
@@ -212,6 +222,18 @@ def _bands_out_of_order(quality: Quality) -> list[str]:
         if lower.observed is not None
         and upper.observed is not None
         and upper.observed.value <= lower.observed.value
+    ]
+
+
+def _off_the_mark(quality: Quality) -> list[str]:
+    """Say which bands promised what their interval does not hold."""
+    return [
+        f"band {b.name}: {b.predicted:.1%} predicted, {b.observed.value:.1%} observed ({b.observed.low:.1%} to {b.observed.high:.1%})"
+        for b in quality.bands
+        if b.predicted is not None
+        and b.observed is not None
+        and b.wins
+        and not (b.observed.low * SLACK_BELOW <= b.predicted <= b.observed.high * SLACK_ABOVE)
     ]
 
 
@@ -306,6 +328,10 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
         "baselines": {"base rate": rival.to_json()},
         "differences": {"base rate": _difference_json(difference)},
         "test": describe_part(snapshots),
-        "warnings": [*_beaten_by({"base rate": difference}), *_bands_out_of_order(quality)],
+        "warnings": [
+            *_beaten_by({"base rate": difference}),
+            *_bands_out_of_order(quality),
+            *_off_the_mark(quality),
+        ],
         "notices": notices,
     }

@@ -36,7 +36,7 @@ def population(leads: Facts, closed: ir.Table, model: Model, as_ofs: list[int]) 
     Returns
     -------
     ibis Table
-        Grain: (``__key``, ``__as_of``); ``__created``, ``__group`` (string), ``won``, and ``late``: won before
+        Grain: (``__key``, ``__as_of``); ``__created``, ``__group`` (string), ``won``, ``won_known``, and ``late``: won before
         as_of, but known only later (to be counted and left out).
     """
     times = {CREATED: leads.table[OCCURRED], "created_known": leads.table[KNOWN]}
@@ -49,7 +49,7 @@ def population(leads: Facts, closed: ir.Table, model: Model, as_ofs: list[int]) 
     crossed = crossed.left_join(closed, KEY).drop(f"{KEY}_right")
     is_open = (crossed.closed_known >= crossed[AS_OF]).fill_null(True)
     late = (crossed.won < crossed[AS_OF]).fill_null(False)
-    return crossed.filter(is_open).mutate(late=late).drop("created_known", "won_known", "closed_known")
+    return crossed.filter(is_open).mutate(late=late).drop("created_known", "closed_known")
 
 
 def group(leads: Facts, model: Model) -> ir.StringValue:
@@ -71,8 +71,9 @@ def label(snapshots: ir.Table, model: Model) -> ir.IntegerValue:
 def last_mature(outcomes: Facts, model: Model) -> int:
     """Return the last as_of whose horizon the outcomes cover, in microseconds UTC.
 
-    Maturity depends on what the source covers, never on the outcome itself.
+    Outcomes that arrive late (known_at) are waited for as long as most of them take. Maturity depends on
+    what the source covers, never on the outcome itself.
     """
     if model.label.horizon is None or outcomes.observed_until is None:
         raise TypeError("maturity needs a clock")
-    return outcomes.observed_until - model.label.horizon.us - outcomes.source.lag.us
+    return outcomes.observed_until - model.label.horizon.us - max(outcomes.source.lag.us, outcomes.delay)

@@ -228,7 +228,10 @@ def _is_newest(run: Run, latest: Path) -> bool:
     if not (latest / MANIFEST).is_file():
         return True
     now = Run.open(latest)
-    return now.folder != run.folder and (run.as_of or 0) >= (now.as_of or 0)
+    if now.folder == run.folder:
+        return False
+    comparable = now.manifest["model"]["name"] == run.manifest["model"]["name"] and now.as_of and run.as_of
+    return not comparable or (run.as_of or 0) >= (now.as_of or 0)
 
 
 def _run_id(scores: Scores) -> str:

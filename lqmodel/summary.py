@@ -28,7 +28,8 @@ def summary(metrics: Mapping[str, Any]) -> str:
 
 def quality_table(columns: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Write figures by row and models by column, with the interval of the first column."""
-    names = list(columns)
+    known = ["model", "base rate", "points rule", "logistic regression"]
+    names = sorted(columns, key=lambda name: known.index(name) if name in known else len(known))
     first = columns[names[0]]
     widths = [max(len(n), 8) for n in names]
     lines = [

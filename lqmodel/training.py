@@ -31,7 +31,9 @@ class Trained:
     params: Mapping[str, Any]
 
 
-def train(snapshots: Snapshots, inputs: Inputs, threads: int | None = None) -> Trained:
+def train(
+    snapshots: Snapshots, inputs: Inputs, threads: int | None = None, tune_seconds: float | None = None
+) -> Trained:
     """Audit, evaluate in time order, then refit the same recipe on all mature snapshots and ship that.
 
     Parameters
@@ -42,6 +44,8 @@ def train(snapshots: Snapshots, inputs: Inputs, threads: int | None = None) -> T
         The opened sources that they come from.
     threads : int, optional
         Results do not depend on it.
+    tune_seconds : float, optional
+        Search the classifier's parameters for so long first; the choice and the number of trials are written down.
 
     Raises
     ------
@@ -51,8 +55,8 @@ def train(snapshots: Snapshots, inputs: Inputs, threads: int | None = None) -> T
     declarations = snapshots.declarations
     found = audit(snapshots, inputs)
     found.raise_if_stopped()
-    _, evaluated = evaluate_recipe(snapshots, threads)
-    shipped = fit(snapshots, threads)
+    tuning, evaluated = evaluate_recipe(snapshots, threads, tune_seconds)
+    shipped = fit(snapshots, threads, tuning.parameters if tuning else None)
     policy = _same_thresholds(declarations, evaluated.solved.policy, shipped.calibration.calibrator)
     notices = (*inputs.notices, *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())))
     metrics = {
@@ -60,6 +64,7 @@ def train(snapshots: Snapshots, inputs: Inputs, threads: int | None = None) -> T
         "audit": found.to_json(),
         "notices": list(notices),
         "shipped": describe_part(snapshots),
+        "tuning": tuning.to_json() if tuning else None,
     }
     bundle = Bundle(
         declarations=declarations,

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from lqmodel import engine
-from lqmodel.asof import Facts, iso, weekly_grid
-from lqmodel.declarations import Column, Declarations, Model
+from lqmodel.asof import MOST, Facts, iso, weekly_grid
+from lqmodel.declarations import Column, Declarations, Duration, Model
 from lqmodel.engine import CREATED, KEY, fetch, fetch_row, materialise, settled
 from lqmodel.errors import BadData, Refused, TooFewWins
 from lqmodel.features import features
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ID, AS_OF, CREATED_AT, GROUP, WON = "lead_id", "as_of", "created", "group", "won"
+WON_KNOWN = "__won_known"  # int64 microseconds UTC: when the win could first be known; null if never won
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,7 +111,11 @@ class Snapshots:
         """
         evaluation, horizon = self.declarations.model.evaluation, self.declarations.model.label.horizon
         if horizon is None:
-            held_out = hash_share(self.groups) < evaluation.test_share
+            share = hash_share(self.groups)
+            lowest = np.unique(share)  # by rank, not by value: a part that was split off can be split again
+            held_out = (
+                share < lowest[min(max(round(evaluation.test_share * len(lowest)), 1), len(lowest) - 1)]
+            )
             return self.take(~held_out), self.take(held_out)
         as_of = self.as_of
         first_test = int(as_of.max()) - evaluation.test.us + 1
@@ -125,7 +130,25 @@ class Snapshots:
                 f"{evaluation.test.text} after a horizon of {horizon.text}",
                 do="shorten evaluation.test or label.horizon, or give a longer history",
             )
-        return self.take(train), self.take(test)
+        return self.take(train)._as_known_at(int(as_of[test].min())), self.take(test)
+
+    def _as_known_at(self, moment: int) -> Snapshots:
+        """Return the snapshots with the labels that were known strictly before ``moment``, the others counted.
+
+        A win that arrived later counts as not won, as it would have then: leaving the snapshot out instead
+        would make the choice of rows depend on the outcome.
+        """
+        later = self._microseconds(WON_KNOWN) >= moment
+        n = int((later & (self.won == 1)).sum())
+        if not n:
+            return self
+        labels = pa.array(np.where(later, 0, self.won), pa.int8())
+        table = self.table.set_column(self.table.schema.get_field_index(WON), WON, labels)
+        return replace(
+            self,
+            table=table,
+            counts={**self.counts, "won, but known only after the test began: taken as not won": n},
+        )
 
     def to_pandas(self) -> tuple[pd.DataFrame, pd.Series]:
         """Return X (numbers float64, categories as pandas categories) and y (int8), for any estimator."""
@@ -188,7 +211,11 @@ def _dated(declarations: Declarations, inputs: Inputs) -> Snapshots:
     everyone = materialise(inputs.con, "__everyone", everyone)
     late = fetch_row(everyone.aggregate(n=everyone.count(where=everyone.late)))["n"]
     snapshots = everyone.filter(~everyone.late).drop("late")
-    snapshots = materialise(inputs.con, "__snapshots", snapshots.mutate(**{WON: label(snapshots, model)}))
+    snapshots = materialise(
+        inputs.con,
+        "__snapshots",
+        snapshots.mutate(**{WON: label(snapshots, model), WON_KNOWN: snapshots.won_known}),
+    )
     table = _with_features(snapshots, inputs, declarations)
     counts = {"won before as_of but known later, left out": late} if late else {}
     return _snapshots(table, declarations, counts | _reaching_back(table, inputs, declarations))
@@ -199,6 +226,7 @@ def _grid(leads: Facts, outcomes: Facts, model: Model) -> list[int]:
     every, horizon = model.population.every, model.label.horizon
     if every is None or horizon is None or leads.observed_from is None or outcomes.observed_from is None:
         raise TypeError("a dated training set needs a grid")
+    _check_last(outcomes, horizon)
     first = max(leads.observed_from, outcomes.observed_from)
     grid = weekly_grid(first, last_mature(outcomes, model), every, model.zone)
     if not grid:
@@ -208,6 +236,20 @@ def _grid(leads: Facts, outcomes: Facts, model: Model) -> list[int]:
             do="shorten label.horizon, or wait until more outcomes are known",
         )
     return grid
+
+
+def _check_last(outcomes: Facts, horizon: Duration) -> None:
+    """Refuse to take a lone outcome far in the future for the end of what is covered: all before it would be losses."""
+    if outcomes.source.observed_until is not None or outcomes.observed_until is None:
+        return
+    table = outcomes.table
+    usual = int(fetch_row(table.aggregate(usual=table[engine.OCCURRED].quantile(MOST)))["usual"])
+    if outcomes.observed_until - usual > 3 * horizon.us:
+        raise BadData(
+            f"the last outcome is of {iso(outcomes.observed_until - 1)}, but 99 % of them are before {iso(usual)}",
+            where=f"source {outcomes.name!r}",
+            do=f"mend that date, or declare observed_until in [{outcomes.name}] of features/sources.toml",
+        )
 
 
 def _reaching_back(table: pa.Table, inputs: Inputs, declarations: Declarations) -> dict[str, int]:
@@ -241,6 +283,7 @@ def _undated(declarations: Declarations, inputs: Inputs) -> Snapshots:
             engine.AS_OF: ibis.literal(0, "int64"),
             CREATED: ibis.null("int64"),
             WON: won,
+            WON_KNOWN: ibis.null("int64"),
         },
     )
     snapshots = materialise(inputs.con, "__snapshots", snapshots)
@@ -263,7 +306,14 @@ def _with_features(snapshots: ir.Table, inputs: Inputs, declarations: Declaratio
     at = snapshots.select(KEY, engine.AS_OF, CREATED)
     wide = features(at, inputs.facts, (*declarations.features, *declarations.facts), inputs.observed_from())
     joined = snapshots.left_join(wide.drop(CREATED), [KEY, engine.AS_OF])
-    named = {ID: KEY, AS_OF: engine.AS_OF, CREATED_AT: CREATED, GROUP: engine.GROUP, WON: WON}
+    named = {
+        ID: KEY,
+        AS_OF: engine.AS_OF,
+        CREATED_AT: CREATED,
+        GROUP: engine.GROUP,
+        WON: WON,
+        WON_KNOWN: WON_KNOWN,
+    }
     named |= {column.name: column.name for column in declarations.columns()}
     named |= {column: column for column in declarations.fact_columns().values()}
     return fetch(

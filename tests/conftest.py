@@ -83,3 +83,24 @@ def lqmodel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Ended(code, found.out, found.err)
 
     return call
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a measured figure, and keep it for the end: what a worker prints under xdist is not shown."""
+
+    def tell(line: str) -> None:
+        print(line)
+        record_property("figure", line)
+
+    return tell
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the measured figures at the end of the run, passed or not."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    for report in sorted(reports, key=lambda r: str(r.nodeid)):
+        lines = [str(value) for name, value in getattr(report, "user_properties", []) if name == "figure"]
+        if lines and getattr(report, "when", "call") == "call":
+            terminalreporter.section(report.nodeid, sep="-")
+            terminalreporter.line("\n".join(lines))

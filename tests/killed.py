@@ -171,9 +171,6 @@ def scenarios(bundle_folder: Path, out: Path) -> dict[str, Scenario]:
             lambda: write_run(second, out, "here"),
             lambda: run_problems(out, had_one=True),
         ),
-        "first bundle": Scenario(
-            lambda: None, lambda: new.save(place), lambda: bundle_problems(place, versions, had_one=False)
-        ),
         "next bundle": Scenario(
             lambda: old.save(place),
             lambda: new.save(place),

@@ -40,7 +40,6 @@ def fill(folder: Path, text: str = "one") -> None:
         "file",
         "first run",
         "next run",
-        "first bundle",
         pytest.param("next bundle", marks=pytest.mark.slow),
         pytest.param("next bundle, without exchange", marks=pytest.mark.slow),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from parts import need
 
 COMMAND = [sys.executable, "-c", "from lqmodel.cli import main; main()"]
 
@@ -27,6 +29,7 @@ def leads(tmp_path: Path) -> Path:
 
 
 def test_asks_which_column_is_the_outcome(leads: Path, tmp_path: Path) -> None:
+    need(hasattr(os, "openpty"), "a pseudo-terminal")
     arguments = [*COMMAND[1:], "init", "project", "--source", f"leads={leads}"]
     child = pexpect.spawn(COMMAND[0], arguments, cwd=tmp_path, encoding="utf-8", timeout=60)
     child.expect("Which column says whether a lead was won")

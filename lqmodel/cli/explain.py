@@ -12,12 +12,15 @@ from lqmodel.cli.predict import ModelOption
 
 EXAMPLE = "lqmodel explain L-000042 --run scores/latest"
 
-RunOption = Annotated[Path, typer.Option("--run", help="The run to read.")]
+RunOption = Annotated[
+    Path | None, typer.Option("--run", help="The run to read; default: scores/latest in the project.")
+]
+LATEST = Path("scores/latest")
 
 
 def command(
     lead_id: Annotated[str, typer.Argument(help="Which lead.")],
-    run: RunOption = Path("scores/latest"),
+    run: RunOption = None,
     model: ModelOption = None,
     project: ProjectOption = Path(),
     format: FormatOption = Format.text,
@@ -27,7 +30,7 @@ def command(
     from lqmodel.runs import Run
     from lqmodel.scoring import explain_lead
 
-    read = Run.open(run)
+    read = Run.open(run or project / LATEST)
     bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
     found = explain_lead(bundle, read, lead_id)
     if format is Format.json:

@@ -7,21 +7,22 @@ from typing import Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, print_json
-from lqmodel.cli.explain import RunOption
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.cli.explain import LATEST, RunOption
 
 EXAMPLE = "lqmodel handoffs --run scores/latest --most 10"
 
 
 def command(
-    run: RunOption = Path("scores/latest"),
+    run: RunOption = None,
+    project: ProjectOption = Path(),
     most: Annotated[int | None, typer.Option(min=0, help="At most so many, the likeliest first.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """List the leads that a run hands over to sales, each with its reasons."""
     from lqmodel.runs import Run
 
-    read = Run.open(run)
+    read = Run.open(run or project / LATEST)
     found = read.handoffs()[:most]
     if format is Format.json:
         print_json(found)

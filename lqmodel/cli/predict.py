@@ -19,7 +19,7 @@ from lqmodel.cli.common import (
     step,
 )
 
-EXAMPLE = "lqmodel predict --model models:/lead_conversion@champion --as-of today --output scores"
+EXAMPLE = "lqmodel predict --model models:/lead_conversion@champion --as-of today"
 
 ModelOption = Annotated[
     str | None,
@@ -33,7 +33,9 @@ def command(
         str, typer.Option(help="The moment to look from: today, 2026-01-31, or a time with offset.")
     ] = "today",
     source: SourceOption = [],  # noqa: B006
-    output: Annotated[Path, typer.Option(help="Folder that holds the runs.")] = Path("scores"),
+    output: Annotated[
+        Path | None, typer.Option(help="Folder that holds the runs; default: scores in the project.")
+    ] = None,
     project: ProjectOption = Path(),
     format: FormatOption = Format.text,
 ) -> None:
@@ -50,10 +52,11 @@ def command(
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
     when = moment(bundle, as_of)
+    out = project / "scores" if output is None else output
     with step("scoring"):
-        before = previous_run(output, bundle, when)
+        before = previous_run(out, bundle, when)
         scores = score(bundle, root, sources, when, before, Settings.read().threads)
-    run = write_run(scores, output, address)
+    run = write_run(scores, out, address)
     for text in scores.notices:
         note(f"notice: {text}")
     if format is Format.json:

@@ -17,7 +17,12 @@ def command(
     name: NameOption = None,
     source: SourceOption = [],  # noqa: B006
     save: Annotated[Path | None, typer.Option(help="Also write the bundle to this folder.")] = None,
-    report: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("report.html"),
+    budget: Annotated[
+        str | None, typer.Option(help="Search the classifier's parameters for so long first, such as 5m.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the report goes; default: report.html in the project.")
+    ] = None,
 ) -> None:
     """Audit, evaluate on held-out later time, refit on everything, and register in MLflow."""
     from lqmodel.api import open_project
@@ -29,7 +34,7 @@ def command(
     with step("reading the sources"):
         opened.inputs(name)
     with step("training and evaluating"):
-        model = opened.train(name)
+        model = opened.train(name, budget=budget)
     bundle = model.bundle
     for text in bundle.metrics["notices"]:
         note(f"notice: {text}")
@@ -39,5 +44,6 @@ def command(
     typer.echo(f"\nmodel     {registered.uri} ({registered.alias}), bundle {bundle.version}")
     if save is not None:
         typer.echo(f"bundle    {model.save(save)}")
-    write_file(report, render(bundle.declarations, bundle.metrics, bundle.card, bundle.version).encode())
-    typer.echo(f"report    {report}")
+    path = project / "report.html" if report is None else report
+    write_file(path, render(bundle.declarations, bundle.metrics, bundle.card, bundle.version).encode())
+    typer.echo(f"report    {path}")

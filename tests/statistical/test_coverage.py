@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from truth import simulated
 
 from lqmodel.evaluation import evaluate
 from lqmodel.metrics import METRICS
+from statistical.truth import simulated
 
 LEADS, PARTS = 16_000, 40
 HORIZON = pd.Timedelta("60D")

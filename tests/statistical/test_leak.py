@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from truth import EXAMPLE, opened, simulated
 
 from lqmodel.audit import audit
 from lqmodel.errors import LeakageFound
 from lqmodel.training import train
+from statistical.truth import EXAMPLE, opened, simulated
 
 LEADS = 1_000
 FEATURE = """

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from truth import opened, simulated
 
 from lqmodel.classifier import LeadClassifier
 from lqmodel.encoding import Encoding
@@ -17,6 +16,7 @@ from lqmodel.errors import NoSignal
 from lqmodel.fitting import fit
 from lqmodel.metrics import auc
 from lqmodel.trainingset import WON, Snapshots
+from statistical.truth import opened, simulated
 
 SHUFFLES = 3
 LEADS = 1_000

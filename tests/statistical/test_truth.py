@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pytest
-from truth import Measured, coverage, opened, recover, simulated
 
 from lqmodel.fitting import Fit, fit
 from lqmodel.importance import family_weights
 from lqmodel.reasons import Families
 from lqmodel.trainingset import Snapshots, hash_share
+from statistical.truth import Measured, coverage, opened, recover, simulated
 
 SEEDS = range(1, 11)
 LEADS = 20_000
