@@ -36,8 +36,8 @@ class Snapshots:
     ----------
     table : pyarrow.Table
         lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), group (string: the
-        account, else the lead), won (int8, 0 or 1), then the features by name (float64 or string), and the
-        facts that gates look at.
+        account, else the lead), won (int8, 0 or 1), __won_known (int64 microseconds UTC: when the win could
+        first be known), then the features by name (float64 or string), and the facts that gates look at.
     columns : tuple of Column
         The model's columns, by name.
     declarations : Declarations

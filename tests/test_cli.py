@@ -265,7 +265,7 @@ def test_train_never_overwrites_other_folders(
     documents.mkdir()
     (documents / "letter.txt").write_text("mine")
     monkeypatch.setattr("lqmodel.api.Project.inputs", lambda *_: None)
-    monkeypatch.setattr("lqmodel.api.Project.train", lambda *_: load_model(flat.bundle_folder))
+    monkeypatch.setattr("lqmodel.api.Project.train", lambda *_, **__: load_model(flat.bundle_folder))
     monkeypatch.setattr("lqmodel.api.Project.register", lambda *_: Registered())
     ended = lqmodel("train", "--project", flat.root, "--save", documents, "--report", tmp_path / "r.html")
     assert ended.code == 73

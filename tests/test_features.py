@@ -195,7 +195,7 @@ def example_sql() -> str:
         )
         table = ibis.table({KEY: "string", **kinds, OCCURRED: "int64", KNOWN: "int64"}, name=name)
         source = declared.sources[name]
-        facts[name] = Facts(name, source, table, 1, 0, 1, 0, 0, {}, "")
+        facts[name] = Facts(name, source, table, 1, 0, 1, 0, 0, 0, {}, "")
     snapshots = ibis.table({KEY: "string", AS_OF: "int64", CREATED: "int64"}, name="snapshots")
     return str(
         ibis.to_sql(features(snapshots, facts, declared.features, dict.fromkeys(facts, 0)), dialect="duckdb")

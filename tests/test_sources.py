@@ -441,3 +441,17 @@ def test_parquet_written_by_others_keeps_its_columns(tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "t.parquet")
     assert rows(tmp_path / "t.parquet") == [{KEY: "1", "branch": "a", "size": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"id,x\nA,1\n", "Not a gzipped file"), (None, "end-of-stream")]
+)
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "leads.csv.gz"
+    whole = gzip.compress(b"id,x\n" + b"A,1\n" * 5000)
+    path.write_bytes(content if content is not None else whole[:30])
+    with pytest.raises(BadData) as caught:
+        header(path, Source(uri="leads.csv.gz", key="id"))
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "do: check that the file is whole" in str(caught.value)

@@ -102,6 +102,7 @@ def built(
     declarations: Declarations | None = None,
     threads: int | None = None,
 ) -> Snapshots:
+    folder.mkdir(exist_ok=True)
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=50_000)
     made = declarations or declared()
@@ -171,6 +172,7 @@ def test_its_table_is_as_documented(tmp_path: Path) -> None:
         "created": moment,
         "group": pa.string(),
         "won": pa.int8(),
+        "__won_known": pa.int64(),
     }
     assert snapshots.table.column_names == [*first, *(c.name for c in snapshots.columns)]
     assert {name: snapshots.table.schema.field(name).type for name in first} == first
@@ -389,6 +391,7 @@ def test_a_flat_table_is_a_training_set(tmp_path: Path) -> None:
         "created": None,
         "group": "c0",
         "won": 1,
+        "__won_known": None,
         "filled": 1.0,
         "letter": "x0",
         "size": 0.0,
@@ -398,6 +401,7 @@ def test_a_flat_table_is_a_training_set(tmp_path: Path) -> None:
         "lead_id": "r19",
         "group": "r19",
         "won": 0,
+        "__won_known": None,
         "filled": 0.5,
         "letter": "x1",
         "size": 19.0,
@@ -456,3 +460,67 @@ def test_shares_by_hash_are_even_and_never_change() -> None:
         shares[1],
     ]
     assert round(float(shares[0]), 6) == 0.217863
+
+
+def later(tables: dict[str, pa.Table], days: int) -> dict[str, pa.Table]:
+    """The same outcomes, all of which arrive so many days after they happened."""
+    outcomes = tables["outcomes"]
+    arrived = pa.array(microseconds(outcomes["occurred_at"]) + days * DAY, pa.timestamp("us", "UTC"))
+    place = outcomes.column_names.index("arrived_at")
+    return {**tables, "outcomes": outcomes.set_column(place, "arrived_at", arrived)}
+
+
+def microseconds(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(column.cast(pa.int64()))
+
+
+def test_training_labels_are_those_known_when_the_test_began(tmp_path: Path) -> None:
+    whole = built(tmp_path, later(company(leads=300, days=300), 20))
+    train, test = whole.split()
+    began = int(test.as_of.min())
+    known = np.asarray(train.table["__won_known"].fill_null(0))
+    assert train.won.sum() > 0
+    assert (known[train.won == 1] < began).all()
+    flipped = int(((known >= began) & np.isin(train.lead_ids, whole.lead_ids[whole.won == 1])).sum())
+    counted = train.counts["won, but known only after the test began: taken as not won"]
+    assert 0 < counted <= flipped
+    as_built = dict(zip(zip(whole.lead_ids, whole.as_of, strict=True), whole.won, strict=True))
+    moved = [
+        (i, w)
+        for i, w in zip(zip(train.lead_ids, train.as_of, strict=True), train.won, strict=True)
+        if as_built[i] != w
+    ]
+    assert len(moved) == counted
+    assert all(now == 0 for _, now in moved)
+
+
+def test_late_outcomes_are_waited_for(tmp_path: Path) -> None:
+    soon = built(tmp_path / "soon", later(company(leads=300, days=300), 0))
+    late = built(tmp_path / "late", later(company(leads=300, days=300), 20))
+    assert int(soon.as_of.max()) - int(late.as_of.max()) in (14 * DAY, 21 * DAY)  # whole weeks of the grid
+
+
+def test_a_lone_outcome_in_the_future_is_no_end_of_the_data(tmp_path: Path) -> None:
+    tables = company(leads=300, days=300)
+    row = tables["outcomes"].slice(0, 1).to_pylist()[0]
+    far = row["occurred_at"].replace(year=row["occurred_at"].year + 3)
+    typo = pa.Table.from_pylist([{**row, "occurred_at": far, "arrived_at": far}], tables["outcomes"].schema)
+    tables["outcomes"] = pa.concat_tables([tables["outcomes"], typo])
+    text = refusal(BadData, lambda: built(tmp_path, tables))
+    assert text.startswith("source 'outcomes': the last outcome is of ")
+    assert "but 99 % of them are before" in text
+    assert text.endswith(
+        "do: mend that date, or declare observed_until in [outcomes] of features/sources.toml"
+    )
+
+
+def test_never_written_as_a_date_is_set_aside(tmp_path: Path) -> None:
+    tables = company()
+    row = tables["events"].slice(0, 1).to_pylist()[0]
+    never = [{**row, "occurred_at": row["occurred_at"].replace(year=year)} for year in (9999, 1)]
+    tables["events"] = pa.concat_tables(
+        [tables["events"], pa.Table.from_pylist(never, tables["events"].schema)]
+    )
+    root = tmp_path / "never"
+    snapshots = built(root, tables)
+    assert ipc(snapshots) == ipc(built(tmp_path / "plain", company()))
