@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
+from lqmodel.cautions import flattered, short_history, unseen_levels
 from lqmodel.engine import CREATED, KEY, fetch
-from lqmodel.errors import NoInput, Refused, listing, nearest
+from lqmodel.errors import NoInput, Refused, nearest
 from lqmodel.features import features
 from lqmodel.handoff import handoffs
 from lqmodel.inputs import Inputs, open_inputs
@@ -23,9 +23,7 @@ from lqmodel.reasons import ColumnWords, Effects, Families, LeadExplanation, exp
 from lqmodel.roster import ID, REASON, check_moment, everyone, skipped, to_score
 from lqmodel.stages import Advance, State, advance, margin_band, stage_names
 from lqmodel.stages import score as score_of
-from lqmodel.trainingset import lead_hashes
 from lqmodel.treeshap import Contributions
-from lqmodel.verbs import reach
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,9 +172,9 @@ def score(
         agreement=agreement,
         notices=(
             *inputs.notices,
-            *_flattered(bundle, values, as_of),
-            *_short_history(bundle, inputs, as_of),
-            *_unseen_notices(unseen),
+            *flattered(bundle, values, as_of),
+            *short_history(bundle, inputs, as_of),
+            *unseen_levels(unseen),
         ),
     )
 
@@ -280,48 +278,6 @@ def _values(bundle: Bundle, inputs: Inputs, as_of: int | None) -> pa.Table:
     return values.set_column(values.schema.get_field_index(CREATED_AT), CREATED_AT, created)
 
 
-def _flattered(bundle: Bundle, values: pa.Table, as_of: int | None) -> list[str]:
-    """Say where the model has seen the outcomes of what it scores."""
-    fitted = bundle.fitted
-    if as_of is not None:
-        if fitted.last is None or as_of > fitted.last:
-            return []
-        return [
-            f"as_of {iso(as_of)} lies in the stretch that the model was fitted on (until {iso(fitted.last)}): "
-            "these scores flatter; take a later --as-of"
-        ]
-    known = int(np.isin(lead_hashes(values[ID].to_numpy()), fitted.leads).sum())
-    if not known:
-        return []
-    return [
-        f"{known} of {len(values)} leads were used to fit the model, with their outcomes: their scores flatter; "
-        "give the open leads with --source NAME=FILE"
-    ]
-
-
-def _short_history(bundle: Bundle, inputs: Inputs, as_of: int | None) -> list[str]:
-    """Say which sources begin after the longest window does: what came before counts as nothing."""
-    if as_of is None:
-        return []
-    notices = []
-    for name, start in sorted(inputs.observed_from().items()):
-        columns = [
-            (f.feature, c.window)
-            for f in bundle.declarations.features
-            if f.feature.source == name
-            for c in f.columns()
-        ]
-        furthest = max(
-            (bound for feature, window in columns if (bound := reach(feature, window)) is not None), default=0
-        )
-        if as_of - furthest < start and start > bundle.fitted.observed_from.get(name, start):
-            notices.append(
-                f"source {name!r} begins on {iso(start)}, later than in training, and windows reach back to {iso(as_of - furthest)}: "
-                "what happened before counts as nothing; give an extract that is as long as the longest window"
-            )
-    return notices
-
-
 def _value_columns(bundle: Bundle) -> list[str]:
     columns = {c.name for c in bundle.declarations.columns()} | set(
         bundle.declarations.fact_columns().values()
@@ -351,15 +307,6 @@ def _all_leads(leads: pa.Table, scored: pa.Table, as_of: int | None, version: st
 
 def _repeat(as_of: int, n: int) -> pa.Array:
     return pa.array(np.full(n, as_of), pa.int64()).cast(pa.timestamp("us", "UTC"))
-
-
-def _unseen_notices(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
-    return [
-        f"column {column!r}: {sum(levels.values())} leads with levels that training did not see, or too rarely to learn from "
-        f"({listing(map(repr, sorted(levels)), most=5)})"
-        for column, levels in sorted(unseen.items())
-        if levels
-    ]
 
 
 def _number(column: pa.ChunkedArray) -> NDArray[np.float64]:

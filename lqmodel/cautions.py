@@ -1,0 +1,67 @@
+"""What to know before a scoring is believed: each caution is a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from lqmodel.asof import iso
+from lqmodel.bundle import Bundle
+from lqmodel.errors import listing
+from lqmodel.inputs import Inputs
+from lqmodel.trainingset import ID, lead_hashes
+from lqmodel.verbs import reach
+
+
+def flattered(bundle: Bundle, values: pa.Table, as_of: int | None) -> list[str]:
+    """Say where the model has seen the outcomes of what it scores."""
+    fitted = bundle.fitted
+    if as_of is not None:
+        if fitted.last is None or as_of > fitted.last:
+            return []
+        return [
+            f"as_of {iso(as_of)} lies in the stretch that the model was fitted on (until {iso(fitted.last)}): "
+            "these scores flatter; take a later --as-of"
+        ]
+    known = int(np.isin(lead_hashes(values[ID].to_numpy()), fitted.leads).sum())
+    if not known:
+        return []
+    return [
+        f"{known} of {len(values)} leads were used to fit the model, with their outcomes: their scores flatter; "
+        "give the open leads with --source NAME=FILE"
+    ]
+
+
+def short_history(bundle: Bundle, inputs: Inputs, as_of: int | None) -> list[str]:
+    """Say which sources begin after the longest window does: what came before counts as nothing."""
+    if as_of is None:
+        return []
+    notices = []
+    for name, start in sorted(inputs.observed_from().items()):
+        columns = [
+            (f.feature, c.window)
+            for f in bundle.declarations.features
+            if f.feature.source == name
+            for c in f.columns()
+        ]
+        furthest = max(
+            (bound for feature, window in columns if (bound := reach(feature, window)) is not None), default=0
+        )
+        if as_of - furthest < start and start > bundle.fitted.observed_from.get(name, start):
+            notices.append(
+                f"source {name!r} begins on {iso(start)}, later than in training, and windows reach back to {iso(as_of - furthest)}: "
+                "what happened before counts as nothing; give an extract that is as long as the longest window"
+            )
+    return notices
+
+
+def unseen_levels(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say which columns hold levels that the model knows nothing of."""
+    return [
+        f"column {column!r}: {sum(levels.values())} leads with levels that training did not see, or too rarely to learn from "
+        f"({listing(map(repr, sorted(levels)), most=5)})"
+        for column, levels in sorted(unseen.items())
+        if levels
+    ]
