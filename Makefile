@@ -1,9 +1,10 @@
-# One line of the README each: setup, demo, test, lint, docs, lock, clean.
+# One line of the README each: setup, setup-spark, demo, test, lint, docs, lock, clean.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+SPARK := $(VENV)/.installed-spark
 DATA := $(realpath ../shared/data)
 ifndef LQMODEL_DATA
 ifneq ($(DATA),)
@@ -11,14 +12,20 @@ export LQMODEL_DATA := $(DATA)
 endif
 endif
 
-.PHONY: help setup demo test lint bench docs lock clean
+.PHONY: help setup setup-spark demo test lint bench docs lock clean
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 setup: $(INSTALLED) ## make .venv from the hash-locked requirements
 
-$(INSTALLED): requirements.txt pyproject.toml tools/setup.sh
+$(INSTALLED): requirements.txt pyproject.toml tools/setup.sh tools/need.sh
 	@PYTHON="$(PYTHON)" bash tools/setup.sh "$(VENV)"
+	@touch $@
+
+setup-spark: $(SPARK) ## add Spark to .venv (Java 17; 430 MB)
+
+$(SPARK): $(INSTALLED) requirements-spark.txt tools/setup_spark.sh
+	@bash tools/setup_spark.sh "$(VENV)"
 	@touch $@
 
 demo: setup ## a simulated company, from raw events to explained handoffs
@@ -42,8 +49,11 @@ bench-%: setup
 docs: setup ## write docs/reference from the code
 	@$(PY) tools/docs.py
 
-lock: setup ## rewrite requirements.txt with hashes
-	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
+SPARK_EXTRA := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q
+lock: setup ## rewrite requirements.txt and requirements-spark.txt with hashes
+	@$(PY) -m $(LOCK) --extra dev pyproject.toml -o requirements.txt
+	@$(PY) -c '$(SPARK_EXTRA)' | $(PY) -m $(LOCK) --python-version 3.11 --no-annotate -c requirements.txt - -o requirements-spark.txt
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) .lqmodel data scores report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis

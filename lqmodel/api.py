@@ -19,6 +19,9 @@ from lqmodel.declarations import Declarations, Duration, ProjectFiles
 from lqmodel.errors import UsageError
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.locating import find_model
+from lqmodel.points import PointsTable
+from lqmodel.points_scoring import score_by_points
+from lqmodel.roster import Scorer
 from lqmodel.runs import Run
 from lqmodel.scoring import Scores, explain_lead, score
 from lqmodel.settings import Settings
@@ -125,6 +128,28 @@ class Project:
         trained = train(snapshots, self.inputs(name), threads=self.settings.threads, tune_seconds=seconds)
         return Model(trained.bundle, trained, self.root)
 
+    def points(self, name: str | None = None, *, as_of: str = TODAY) -> Scores:
+        """Score every lead by the points table of a model's declarations, without a model; nothing is written.
+
+        What serves until there are wins enough to learn from: probability, low and high are missing, and
+        ``points`` stands beside the stages.
+
+        Parameters
+        ----------
+        name : str, optional
+            Which model, where there are several.
+        as_of : str, default "today"
+            As in `Model.predict`.
+
+        Raises
+        ------
+        UsageError
+            No points are declared.
+        """
+        declarations = self.declarations(name)
+        when = moment(PointsTable.of(declarations), as_of)
+        return score_by_points(declarations, self.root, self.sources, when, threads=self.settings.threads)
+
     def tracker(self) -> Tracker:
         """Open the project's MLflow store."""
         from lqmodel.tracking import Tracker
@@ -220,7 +245,7 @@ class Model:
         return self.bundle.save(Path(folder))
 
 
-def moment(bundle: Bundle, as_of: str) -> int | None:
+def moment(scorer: Scorer, as_of: str) -> int | None:
     """Read ``as_of`` in the model's zone, microseconds UTC; None without a clock.
 
     Raises
@@ -228,12 +253,12 @@ def moment(bundle: Bundle, as_of: str) -> int | None:
     UsageError
         Not a moment; or a moment is named and the data has no clock.
     """
-    model = bundle.declarations.model
+    model = scorer.declarations.model
     if model.has_clock:
         return parse_as_of(as_of, model.zone, datetime.now(UTC))
     if as_of != TODAY:
         raise UsageError(
-            f"as_of {as_of!r}: the data of model {bundle.declarations.name!r} has no clock",
+            f"as_of {as_of!r}: the data of model {scorer.declarations.name!r} has no clock",
             do="leave --as-of out: every row of the leads' table is scored as it stands",
         )
     return None

@@ -1,6 +1,6 @@
-"""What the booster has to beat: the base rate, a points rule, and logistic regression.
+"""What the booster has to beat: the base rate, a points rule, logistic regression, and scores that are in use.
 
-Each is fitted on the encoded training rows and returns probabilities for encoded rows: NaN is missing,
+Each is fitted on training rows and returns probabilities for others: NaN is missing, and in encoded rows
 categories are codes.
 """
 
@@ -29,6 +29,66 @@ def base_rate(y: ArrayLike, n_rows: int) -> Floats:
 
 
 @dataclass(frozen=True)
+class PlattScaled:
+    """Probabilities from one score: log-odds on a line (Platt 1999), and a rate for where there is no score.
+
+    Attributes
+    ----------
+    mean, scale : float
+        Of the training rows' scores: so that any unit will do.
+    at_mean, slope : float
+        Log-odds at the mean, and per standard deviation; the slope is negative where the score turns out to
+        speak against winning.
+    missing : float
+        P(won) without a score.
+
+    Examples
+    --------
+    >>> score = np.arange(100.0)
+    >>> scaled = PlattScaled.fit(score, score < 30)
+    >>> scaled.slope < 0, bool(scaled.predict([90.0])[0] < scaled.predict([10.0])[0])
+    (True, True)
+    """
+
+    mean: float
+    scale: float
+    at_mean: float
+    slope: float
+    missing: float
+
+    @classmethod
+    def fit(cls, score: ArrayLike, y: ArrayLike) -> Self:
+        """Learn the line from the rows that hold a score, and the rate of those that do not.
+
+        Parameters
+        ----------
+        score : array-like of float, shape (n_rows,)
+            In any unit and direction; NaN is missing.
+        y : array-like of {0, 1}, shape (n_rows,)
+        """
+        score, y = np.asarray(score, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        held = np.flatnonzero(~np.isnan(score))
+        without = y[np.isnan(score)]
+        # as if one more row had been seen at the base rate: a few rows without a score must not say 0 or 1
+        missing = float((without.sum() + y.mean()) / (len(without) + 1))
+        if not len(held):
+            return cls(0.0, 1.0, 0.0, 0.0, missing)
+        order = held[np.argsort(score[held], kind="stable")]
+        mean, scale = float(score[held].mean()), float(score[held].std()) or 1.0
+        at_mean, slope = platt_line(tally((score[order] - mean) / scale, y[order]), least=-np.inf)
+        return cls(mean, scale, at_mean, slope, missing)
+
+    def predict(self, score: ArrayLike) -> Floats:
+        """Return P(won) of each row, shape (n_rows,)."""
+        score = np.asarray(score, dtype=np.float64)
+        held = ~np.isnan(score)
+        margin = self.at_mean + self.slope * (score[held] - self.mean) / self.scale
+        given = np.full(len(score), self.missing)
+        given[held] = np.exp(-np.logaddexp(0.0, -margin))
+        return given
+
+
+@dataclass(frozen=True)
 class PointsRule:
     """One point for each numeric feature beyond its training median, in its direction; Platt-scaled.
 
@@ -40,8 +100,8 @@ class PointsRule:
         1: above the median gives the point; -1: below it.
     medians : tuple of float
         Of the training rows that hold a value; NaN for a column without any, which then gives no points.
-    at_zero, slope : float
-        Log-odds at no points, and per point (negative if points turn out to speak against winning).
+    scaled : PlattScaled or None
+        Points → probability; None until fitted.
 
     Examples
     --------
@@ -54,8 +114,7 @@ class PointsRule:
     positions: tuple[int, ...]
     signs: tuple[int, ...]
     medians: tuple[float, ...]
-    at_zero: float
-    slope: float
+    scaled: PlattScaled | None = None
 
     @classmethod
     def fit(
@@ -78,12 +137,8 @@ class PointsRule:
         positions = tuple(i for i in range(X.shape[1]) if i not in set(categorical))
         signs = tuple(-1 if directions[i] < 0 else 1 for i in positions)
         medians = tuple(_median(X[:, i]) for i in positions)
-        points = cls(positions, signs, medians, 0.0, 1.0).points(X)
-        order = np.argsort(points, kind="stable")
-        at_zero, slope = platt_line(
-            tally(points[order], np.asarray(y, dtype=np.float64)[order]), least=-np.inf
-        )
-        return cls(positions, signs, medians, at_zero, slope)
+        points = cls(positions, signs, medians).points(X)
+        return cls(positions, signs, medians, PlattScaled.fit(points, y))
 
     def points(self, X: ArrayLike) -> Floats:
         """Return the points of each row, shape (n_rows,); a missing value gives none."""
@@ -95,7 +150,9 @@ class PointsRule:
 
     def predict(self, X: ArrayLike) -> Floats:
         """Return P(won) of each row, shape (n_rows,)."""
-        return np.exp(-np.logaddexp(0.0, -(self.at_zero + self.slope * self.points(X))))
+        if self.scaled is None:
+            raise UsageError("the points rule has not been fitted", do="make it with PointsRule.fit")
+        return self.scaled.predict(self.points(X))
 
 
 def logistic_baseline(categorical: Sequence[int] = ()) -> Any:

@@ -6,6 +6,7 @@ encoding.json      levels of the categories      calibrator.json   margin → pr
 declarations.json  sources, features, model      policy.json       thresholds and gates
 usual.json         quantiles for the words       metrics.json      held-out quality
 fitted.json        what the model was fitted on  card.md           the model card
+reference.json     how each column lay, to see whether what is scored looks like it
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from lqmodel.files import (
     write_manifest,
 )
 from lqmodel.reasons import Usual
+from lqmodel.skew import Reference
 from lqmodel.stages import Policy
 from lqmodel.treeshap import TreeEnsemble
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST_KEYS = {"format", "name", "lqmodel", "fingerprint", "data", "files", "sha256"}
 
 
@@ -81,6 +83,8 @@ class Bundle:
         What is usual, for the words.
     fitted : Fitted
         What it was fitted on.
+    reference : Reference
+        How the columns of that lay.
     metrics : mapping
         The figures of the held-out evaluation, as JSON values.
     card : str
@@ -100,6 +104,7 @@ class Bundle:
     policy: Policy
     usual: Usual
     fitted: Fitted
+    reference: Reference
     metrics: Mapping[str, Any]
     card: str
     data: str
@@ -119,6 +124,7 @@ class Bundle:
             "policy.json": self.policy.to_json(),
             "usual.json": self.usual.to_json(),
             "fitted.json": self.fitted.to_json(),
+            "reference.json": self.reference.to_json(),
             "metrics.json": self.metrics,
         }
         files = {name: canonical(value) for name, value in parts.items()}
@@ -238,6 +244,7 @@ def _assembled(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Bundle
         policy=Policy.from_json(part("policy.json")),
         usual=Usual.from_json(part("usual.json")),
         fitted=Fitted.from_json(part("fitted.json")),
+        reference=Reference.from_json(part("reference.json")),
         metrics=part("metrics.json"),
         card=read["card.md"].decode(),
         data=manifest["data"],

@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lqmodel.calibration_candidates import CANDIDATES, LIMIT, STIFF, Floats, Knots, tally
+from lqmodel.calibration_candidates import CANDIDATES, LIMIT, Floats, Knots, tally
+from lqmodel.calibration_interval import LEVEL, rate_interval
 from lqmodel.errors import BadData, NoSignal
 from lqmodel.folds import assign_folds, group_keys, scramble
 
-LEVEL = 0.90
-"""Level of the intervals that are stored."""
 _SMALLEST, _LARGEST = 1e-15, 1.0 - 1e-15
 _FOLDS = 5
-_GRID = 33
-"""Knots of an interval: quantiles of the margins."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class CalibrationResult:
 
 
 def fit_calibrator(
-    margin: ArrayLike, y: ArrayLike, groups: ArrayLike, random_state: int = 0, draws: int = 200
+    margin: ArrayLike, y: ArrayLike, groups: ArrayLike, random_state: int = 0
 ) -> CalibrationResult:
     """Choose and fit a calibrator on held-out margins.
 
@@ -180,9 +177,11 @@ def fit_calibrator(
     whose mean log loss exceeds the best one's by no more than one standard error *of that difference*: the
     rows are the same, so their common noise says nothing about which is better. It is refitted on all rows.
 
-    The interval at a margin runs from the 5 % to the 95 % quantile of fits to groups drawn with replacement
-    (cluster bootstrap), of the candidate chosen but at least of Platt's line: a candidate that has nothing
-    to fit would look certain. Both ends are made non-decreasing and to enclose the calibrated logit.
+    The interval comes from the rows, not from the candidate (see `calibration_interval`), and is widened where
+    it must be to hold the calibrated logit. *Coverage*, as the share of 50 score bins of equal count whose true
+    rate lies inside, promised to be 90 %: on simulated truths of ten shapes 91 % to 99 % from 500 to
+    20,000 rows, and 85 % where the odds jump threefold within 0.1 of margin; on the simulated company at later time 93 %
+    (20,000 leads) and 92 % (3,000 leads).
 
     Parameters
     ----------
@@ -193,8 +192,7 @@ def fit_calibrator(
     groups : array-like, shape (n_rows,)
         Account, else lead.
     random_state : int, default 0
-    draws : int, default 200
-        Bootstrap draws.
+        Of the folds.
 
     Raises
     ------
@@ -218,10 +216,7 @@ def fit_calibrator(
             do="look for features that tell won from lost, or gather more outcomes",
         )
     knots = CANDIDATES[chosen.name](tally(rows, wins))
-    flexible = "platt" if chosen.name in STIFF else chosen.name
-    fits = _bootstrap(flexible, rows, wins, group, random_state, draws)
-    grid = np.quantile(rows, np.linspace(0.0, 1.0, _GRID))
-    return CalibrationResult(_enclosed(chosen.name, knots, fits, grid), candidates)
+    return CalibrationResult(_enclosed(chosen.name, knots, rate_interval(rows, wins, group)), candidates)
 
 
 def _checked(margin: ArrayLike, y: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats, NDArray[np.uint64]]:
@@ -271,29 +266,24 @@ def _mean_and_se(values: Floats, group: NDArray[np.intp]) -> tuple[float, float]
     return mean, float(np.sqrt(np.sum(sums**2) * len(sums) / max(len(sums) - 1, 1)) / len(values))
 
 
-def _bootstrap(
-    name: str, margin: Floats, wins: Floats, group: NDArray[np.intp], random_state: int, draws: int
-) -> list[Knots]:
-    """Refit a candidate to groups drawn with replacement."""
-    rng = np.random.default_rng(random_state)
-    n_groups = int(group.max()) + 1
-    fits = []
-    for _ in range(draws):
-        drawn = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)
-        fits.append(CANDIDATES[name](tally(margin, wins, drawn[group].astype(np.float64))))
-    return fits
+def _enclosed(name: str, knots: Knots, interval: tuple[Floats, Floats, Floats]) -> Calibrator:
+    """Put a fit and the interval on shared knots, and widen the interval until it holds the fit.
 
-
-def _enclosed(name: str, knots: Knots, fits: list[Knots], grid: Floats) -> Calibrator:
-    """Put a fit and the spread of its refits on shared knots."""
-    margins = np.unique(np.concatenate([knots[0], grid]))
+    Beyond the interval's outermost inner knots, where little or nothing was seen, the fit comes no nearer to the
+    outer end than it is there.
+    """
+    at, low_at, high_at = interval
+    margins = np.unique(np.concatenate([knots[0], at]))
     margins = margins[np.append(np.diff(margins) > 1e-6, True) | np.isin(margins, knots[0])]
     logits = _along(*knots, margins)
     logits[np.searchsorted(margins, knots[0])] = knots[1]
-    spread = np.array([_along(*fit, margins) for fit in fits])
-    low, high = np.quantile(spread, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2], axis=0)
-    low = np.maximum.accumulate(np.minimum(low, logits))
-    high = np.minimum.accumulate(np.maximum(high, logits)[::-1])[::-1]
+    first, last = at[[1, -2]]
+    below = max(float(_along(*knots, first)) - low_at[1], 0.0)
+    above = max(high_at[-2] - float(_along(*knots, last)), 0.0)
+    low = np.minimum(_along(at, low_at, margins), logits - np.where(margins < first, below, 0.0))
+    high = np.maximum(_along(at, high_at, margins), logits + np.where(margins > last, above, 0.0))
+    low = np.minimum.accumulate(low[::-1])[::-1]
+    high = np.maximum.accumulate(high)
     return Calibrator(name, *(tuple(values.tolist()) for values in (margins, logits, low, high)))
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
+from lqmodel.declarations import DAY
+from lqmodel.engine import KNOWN, fetch_row
 from lqmodel.errors import listing
 from lqmodel.inputs import Inputs
+from lqmodel.skew import Skew, in_words
 from lqmodel.trainingset import ID, lead_hashes
 from lqmodel.verbs import reach
+
+SKEWS_SHOWN: Final = 8  # features that a notice is written for each
 
 
 def flattered(bundle: Bundle, values: pa.Table, as_of: int | None) -> list[str]:
@@ -57,6 +63,24 @@ def short_history(bundle: Bundle, inputs: Inputs, as_of: int | None) -> list[str
     return notices
 
 
+def later_facts(inputs: Inputs, as_of: int | None) -> list[str]:
+    """Say how many facts lie after the moment that is looked from, where that is more than a feed's last hours."""
+    if as_of is None:
+        return []
+    told = []
+    for name, facts in sorted(inputs.facts.items()):
+        if facts.has_clock and facts.newest_known is not None and facts.newest_known >= as_of + DAY:
+            later = fetch_row(facts.table.aggregate(n=facts.table.count(where=facts.table[KNOWN] >= as_of)))[
+                "n"
+            ]
+            told.append(f"{later:,} of source {name!r} (until {iso(facts.newest_known)})")
+    return (
+        [f"facts that are known only after as_of {iso(as_of)} are not used: {', '.join(told)}"]
+        if told
+        else []
+    )
+
+
 def unseen_levels(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Say which columns hold levels that the model knows nothing of."""
     return [
@@ -65,3 +89,14 @@ def unseen_levels(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
         for column, levels in sorted(unseen.items())
         if levels
     ]
+
+
+def skewed(skews: Iterable[Skew]) -> list[str]:
+    """Say which features of the scored leads do not look as in training, a few of them in full."""
+    told = list(in_words(skews).items())
+    notices = [f"feature {family!r} differs from training: {words}" for family, words in told[:SKEWS_SHOWN]]
+    if rest := [family for family, _ in told[SKEWS_SHOWN:]]:
+        notices.append(
+            f"{len(rest)} more features differ from training ({listing(rest)}): `skew` of the run's manifest has the figures"
+        )
+    return notices

@@ -12,6 +12,7 @@ from lqmodel.errors import LqmodelError, Refused
 from lqmodel.folds import check_enough_wins
 from lqmodel.inputs import Inputs
 from lqmodel.judging import check_held_out, describe_part
+from lqmodel.smalldata import few_wins, shortened
 from lqmodel.trainingset import Snapshots
 
 
@@ -45,7 +46,16 @@ class Checked:
             raise self.refused
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return JSON values: what `lqmodel check --format json` prints.
+
+        Returns
+        -------
+        dict
+            ``model``, ``fingerprint`` (texts) and ``columns`` (a number); ``sources``: name → rows and address;
+            ``parts``: "all mature", "train" and "test" → `snapshots`, `leads`, `wins`, and `first` and `last` as_of;
+            ``notices``: texts; ``audit``: as in `Audit.to_json`, or null where there is nothing to audit; ``refused``:
+            what a training would stop at, the audit apart, or null.
+        """
         return {
             "model": self.name,
             "fingerprint": self.fingerprint,
@@ -103,6 +113,7 @@ def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[],
         found = audit(snapshots, inputs)
         train, test = snapshots.split()
         parts |= {"train": describe_part(train), "test": describe_part(test)}
+        notices += [*few_wins(train, test), *shortened(train, test)]
         check_held_out(test)
         check_enough_wins(train.won, train.groups)
     except Refused as error:

@@ -13,9 +13,13 @@ from ibis.backends.duckdb import Backend
 KEY = "__key"
 AS_OF = "__as_of"  # int64 microseconds UTC: the moment looked from
 CREATED = "__created"  # int64 microseconds UTC: when the lead was made
+EPISODE = "__episode"  # int64: which time the lead is worked, counted from 1
+FOREVER = 2**62  # microseconds: beyond any moment, and safe to add
 GROUP = "__group"  # the account, else the lead
 OCCURRED = "__occurred"  # int64 microseconds UTC: when the fact happened
 KNOWN = "__known"  # int64 microseconds UTC: when it could first be used
+TEXT = "__text_"  # before the name of a column of numbers that is also read as text: string
+LOCAL_DAY = "__day"  # int64: the fact's date in the model's zone, as days since 1970-01-01
 
 
 def connect(threads: int | None = None) -> Backend:
@@ -84,9 +88,10 @@ def fetch_row(table: ir.Table) -> dict[str, Any]:
 
 
 def as_text(column: ir.Column) -> ir.StringColumn:
-    """Write a column as text; whole numbers without ``.0``, NaN as missing.
+    """Write a column of an input as text; whole numbers without ``.0``, NaN as missing.
 
     A column of whole numbers arrives as floats once a value is missing. Both must give the same text.
+    Every engine writes floats differently, so this is done here alone, where inputs are read.
     """
     kind = column.type()
     if not (kind.is_floating() or kind.is_decimal()):
@@ -96,3 +101,19 @@ def as_text(column: ir.Column) -> ir.StringColumn:
     whole = (integer.cast("float64") == number).fill_null(False)
     text = whole.ifelse(integer.cast("string"), column.cast("string"))
     return number.isnan().ifelse(None, text)
+
+
+def text_of(facts: ir.Table, column: str) -> ir.StringColumn:
+    """Return a column of facts as the text that it was read as.
+
+    Raises
+    ------
+    TypeError
+        It holds floats, and its text was not read.
+    """
+    if TEXT + column in facts.columns:
+        return facts[TEXT + column]
+    kind = facts[column].type()
+    if kind.is_floating() or kind.is_decimal():
+        raise TypeError(f"the text of column {column!r} was not read")
+    return facts[column].cast("string")

@@ -129,7 +129,7 @@ class BadDeclaration(LqmodelError, ValueError):
     meaning = "bad declaration"
 
 
-def listing(names: Iterable[str], most: int = 20) -> str:
+def listing(names: Iterable[str], most: int = 25) -> str:
     """Join names for a message; say how many were left out.
 
     >>> listing(["a", "b"])

@@ -1,13 +1,13 @@
 """How good probabilities are: each figure with an interval that knows that snapshots of a lead belong together.
 
 Every interval is a 95 % percentile interval of a cluster bootstrap: groups (account, else lead) are drawn with
-replacement and each row weighs as often as its group was drawn. Units: log loss in nats per row, probabilities
+replacement and each row weighs as often as its group was drawn; a rate seen in few groups is `widened`. Units: log loss in nats per row, probabilities
 and rates in 0 … 1, lift as a multiple of the base rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.errors import BadData
 from lqmodel.folds import group_keys, scramble
+from lqmodel.intervals import DRAWS, Draws, Estimate, Metric, widened
 from lqmodel.metrics import METRICS, Floats, auc, gains, mean, row_losses
 
 if TYPE_CHECKING:
@@ -25,24 +26,6 @@ if TYPE_CHECKING:
 
 DIGITS = 6
 """Digits after the point that are stored: far finer than any interval, coarser than a platform's last bit."""
-LEVEL = 0.95
-"""Level of every interval."""
-Metric = Callable[[Floats | None], float]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure and the ends of its clustered 95 % interval.
-
-    Attributes
-    ----------
-    value, low, high : float
-        In the unit of the figure; low ≤ value ≤ high.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +108,7 @@ class Quality:
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`, floats rounded to 6 digits."""
-        return {field.name: _rounded(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: rounded(getattr(self, field.name)) for field in fields(self)}
 
     def table(self) -> pd.DataFrame:
         """Return the figures, one row each: value, low, high."""
@@ -200,7 +183,7 @@ def evaluate(
     leads: ArrayLike,
     thresholds: Mapping[str, float] | None = None,
     random_state: int = 0,
-    draws: int = 200,
+    draws: int = DRAWS,
 ) -> Quality:
     """Measure probabilities against outcomes.
 
@@ -217,26 +200,27 @@ def evaluate(
     thresholds : mapping of str to float in (0, 1), optional
         Name of a band → probability at which it starts; what lies below all is the band "below".
     random_state : int, default 0
-    draws : int, default 200
+    draws : int, default DRAWS
 
     Raises
     ------
     BadData
         Lengths differ, an outcome is not 0 or 1, or a probability is not in [0, 1].
     """
-    y, units, (p,) = _checked(y, groups, p)
+    y, units, (p,) = checked(y, groups, p)
     leads = group_keys(leads)
     if len(leads) != len(y):
         raise BadData(f"{len(y)} outcomes and {len(leads)} leads do not go together")
     order = np.lexsort((leads, y, scramble(units), p))  # ties in p by hash, so that they hide no outcome
     y, p, units, leads = y[order], p[order], units[order], leads[order]
-    draw = _Draws(units, random_state, draws)
+    draw = Draws(units, random_state, draws)
     metrics: dict[str, Metric] = {name: partial(metric, y, p) for name, metric in METRICS.items()}
     metrics["log_loss"] = partial(mean, row_losses(y, p))  # the same, with nothing to repeat in a draw
     metrics["brier"] = partial(mean, (p - y) ** 2)
     shares = np.arange(1, 21) / 20
     found = gains(y, p, None, shares)
     deciles = np.unique(np.quantile(p, np.arange(1, 10) / 10, method="inverted_cdf"))
+    figures = draw.estimates({"base_rate": partial(mean, y)} | metrics)
     return Quality(
         snapshots=len(y),
         leads=len(np.unique(leads)),
@@ -245,12 +229,13 @@ def evaluate(
         gains=tuple(GainsPoint(*point) for point in zip(shares.tolist(), found.tolist(), strict=True)),
         reliability=_bands(y, p, leads, {f"{start:.4g}": float(start) for start in deciles}, draw),
         bands=_bands(y, p, leads, thresholds or {}, draw),
-        **draw.estimates({"base_rate": partial(mean, y)} | metrics),
+        base_rate=widened(figures.pop("base_rate"), y, draw.group),
+        **figures,
     )
 
 
 def paired_difference(
-    y: ArrayLike, p_a: ArrayLike, p_b: ArrayLike, groups: ArrayLike, random_state: int = 0, draws: int = 200
+    y: ArrayLike, p_a: ArrayLike, p_b: ArrayLike, groups: ArrayLike, random_state: int = 0, draws: int = DRAWS
 ) -> Difference:
     """Compare two sets of probabilities on the same rows, drawing the same groups for both.
 
@@ -261,10 +246,10 @@ def paired_difference(
     p_a, p_b : array-like of float in [0, 1], shape (n_rows,)
         Probabilities; the differences are a minus b.
     """
-    y, units, (a, b) = _checked(y, groups, p_a, p_b)
+    y, units, (a, b) = checked(y, groups, p_a, p_b)
     order = np.lexsort((b, y, scramble(units), a))
     y, a, b, units = y[order], a[order], b[order], units[order]
-    draw = _Draws(units, random_state, draws)
+    draw = Draws(units, random_state, draws)
     excess = row_losses(y, a) - row_losses(y, b)
     return Difference(
         **draw.estimates(
@@ -273,41 +258,8 @@ def paired_difference(
     )
 
 
-class _Draws:
-    """Draws of groups with replacement, the same ones for every figure."""
-
-    def __init__(self, units: NDArray[np.uint64], random_state: int, draws: int) -> None:
-        keys, self.group = np.unique(units, return_inverse=True)
-        self.n_groups = len(keys)
-        self.random_state = random_state
-        self.draws = draws
-
-    def estimates(self, metrics: Mapping[str, Metric]) -> dict[str, Estimate]:
-        """Return each metric on the rows as they are, and its percentile interval, hulled with it."""
-        drawn: dict[str, list[float]] = {name: [] for name in metrics}
-        for weight in self._weights():
-            for name, metric in metrics.items():
-                drawn[name].append(metric(weight))
-        return {name: _hulled(metric(None), drawn[name]) for name, metric in metrics.items()}
-
-    def _weights(self) -> Iterator[Floats]:
-        """Yield how often each row counts: multinomial counts of its group."""
-        rng = np.random.default_rng(self.random_state)
-        for _ in range(self.draws):
-            counts = np.bincount(rng.integers(self.n_groups, size=self.n_groups), minlength=self.n_groups)
-            yield counts[self.group].astype(np.float64)
-
-
-def _hulled(value: float, drawn: list[float]) -> Estimate:
-    held = np.array([one for one in drawn if np.isfinite(one)])  # a draw without wins has no AUC
-    if not len(held):
-        return Estimate(value, value, value)
-    low, high = np.quantile(held, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2])
-    return Estimate(value, min(float(low), value), max(float(high), value))
-
-
 def _bands(
-    y: Floats, p: Floats, leads: NDArray[np.uint64], thresholds: Mapping[str, float], draw: _Draws
+    y: Floats, p: Floats, leads: NDArray[np.uint64], thresholds: Mapping[str, float], draw: Draws
 ) -> tuple[Band, ...]:
     starts = sorted(thresholds.items(), key=lambda item: item[1])
     wrong = [f"{name} {start}" for name, start in starts if not 0.0 <= start <= 1.0]
@@ -327,7 +279,7 @@ def _bands(
             at_least=start,
             below=end,
             predicted=float(p[rows].mean()) if rows.any() else None,
-            observed=rates.get(str(i)),
+            observed=widened(rates[str(i)], y[rows], draw.group[rows]) if rows.any() else None,
             snapshots=int(rows.sum()),
             leads=len(np.unique(leads[rows])),
             wins=int(y[rows].sum()),
@@ -340,9 +292,16 @@ def _rate(y: Floats, inside: Floats, weight: Floats | None) -> float:
     return mean(y, inside if weight is None else inside * weight)
 
 
-def _checked(
+def checked(
     y: ArrayLike, groups: ArrayLike, *probabilities: ArrayLike
 ) -> tuple[Floats, NDArray[np.uint64], list[Floats]]:
+    """Return outcomes as float64, a key for each row's group, and the probabilities; all of one length.
+
+    Raises
+    ------
+    BadData
+        Lengths differ, an outcome is not 0 or 1, or a probability is not in [0, 1].
+    """
     won = np.asarray(y, dtype=np.float64)
     units = group_keys(groups)
     ps = [np.asarray(p, dtype=np.float64) for p in probabilities]
@@ -362,14 +321,14 @@ def _checked(
     return won, units, ps
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Turn a figure into plain JSON: floats rounded, what is not a number null."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {key: _rounded(item) for key, item in asdict(value).items()}
+        return {key: rounded(item) for key, item in asdict(value).items()}
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, float):
         return round(value, DIGITS) + 0.0 if np.isfinite(value) else None
     return value

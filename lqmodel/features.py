@@ -1,8 +1,9 @@
 """Feature sets → one table of features at the snapshots.
 
 Facts of a source are joined at most twice to the snapshots: once as far back as the longest window,
-and once without bound, so that a 30-day window never drags a year of events along. Each ``where`` is
-decided before the join, once per fact instead of once per fact and snapshot.
+and once without bound, so that a 30-day window never drags a year of events along. What can be decided of
+a fact alone (each ``where``, its scaled integers) is decided before the join, once per fact instead of once
+per fact and snapshot.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import ibis
 import ibis.expr.types as ir
 
 from lqmodel.asof import Facts, known_before
-from lqmodel.declarations import Attribute, Column, Completeness, Condition, DeclaredFeature, Distinct, Sum
-from lqmodel.engine import AS_OF, CREATED, KEY, KNOWN, OCCURRED, as_text
-from lqmodel.verbs import Measures, matches, measures, reach, value
+from lqmodel.declarations import Column, Condition, DeclaredFeature, Latest, OfRow, Share
+from lqmodel.engine import AS_OF, CREATED, KEY, KNOWN, OCCURRED, TEXT
+from lqmodel.verbs import Measures, ingredients, matches, measures, oldest, reach, row_value, value
 
 GRAIN = (KEY, AS_OF)
+NEWEST = "__newest"
+Wheres = tuple[Condition, ...]
 
 
 def features(
@@ -28,6 +31,7 @@ def features(
     facts: Mapping[str, Facts],
     declared: Iterable[DeclaredFeature],
     observed_from: Mapping[str, int],
+    measured: frozenset[str] = frozenset(),
 ) -> ir.Table:
     """Compute features at snapshots.
 
@@ -41,6 +45,8 @@ def features(
         What to compute.
     observed_from : mapping
         Source name → first moment covered; a window that reaches further back is missing.
+    measured : frozenset of str
+        Columns whose measures stand in ``snapshots`` already, by the names of `verbs.measures`.
 
     Returns
     -------
@@ -49,8 +55,13 @@ def features(
         numbers float64, categories string.
     """
     declared = sorted(declared, key=lambda d: d.name)
-    parts = [_aggregates(snapshots, facts[s], group) for (s, _), group in _by_reach(declared).items()]
-    parts += [_rows(snapshots, facts[s], group) for s, group in _attributes(declared).items()]
+    parts = [
+        _aggregates(snapshots, facts[s], group) for (s, _), group in _by_reach(declared, measured).items()
+    ]
+    parts += [
+        _newest(snapshots, facts[s], where, filled, group)
+        for (s, where, filled), group in _by_rows(declared).items()
+    ]
     wide = reduce(_join, parts, snapshots)
     columns = {}
     for item in declared:
@@ -60,82 +71,82 @@ def features(
 
 
 def _by_reach(
-    declared: list[DeclaredFeature],
+    declared: list[DeclaredFeature], measured: frozenset[str]
 ) -> dict[tuple[str, bool], list[tuple[DeclaredFeature, Column]]]:
-    """Group the aggregating columns by source and by whether they look back without bound."""
+    """Group the aggregating columns that are not measured yet by source and by whether they look back without bound."""
     groups: dict[tuple[str, bool], list[tuple[DeclaredFeature, Column]]] = defaultdict(list)
     for item in declared:
-        if not isinstance(item.feature, Attribute | Completeness):
-            for column in item.columns():
+        if not isinstance(item.feature, OfRow):
+            for column in (c for c in item.columns() if c.name not in measured):
                 groups[item.feature.source, reach(item.feature, column.window) is None].append((item, column))
     return groups
 
 
-def _attributes(declared: list[DeclaredFeature]) -> dict[str, list[DeclaredFeature]]:
-    groups: dict[str, list[DeclaredFeature]] = defaultdict(list)
+def _by_rows(
+    declared: list[DeclaredFeature],
+) -> dict[tuple[str, Wheres, str | None], list[DeclaredFeature]]:
+    """Group the features that are read off one row by source, and by the rows that may be it.
+
+    These are the rows that match a ``where`` and, for `latest`, hold a value in its column.
+    """
+    groups: dict[tuple[str, Wheres, str | None], list[DeclaredFeature]] = defaultdict(list)
     for item in declared:
-        if isinstance(item.feature, Attribute | Completeness):
-            groups[item.feature.source].append(item)
+        if isinstance(item.feature, OfRow):
+            filled = item.feature.column if isinstance(item.feature, Latest) else None
+            groups[item.feature.source, item.feature.where, filled].append(item)
     return groups
 
 
 def _aggregates(snapshots: ir.Table, facts: Facts, group: list[tuple[DeclaredFeature, Column]]) -> ir.Table:
-    bounds = [reach(item.feature, column.window) for item, column in group]
+    bounds = [oldest(item.feature, column.window) for item, column in group]
     furthest = None if None in bounds else max(b for b in bounds if b is not None)
     prepared, flags = _prepared(facts, [item for item, _ in group])
     joined = known_before(snapshots, prepared, furthest)
     wanted: Measures = {}
     for item, column in group:
-        wanted |= measures(joined, item.feature, column, joined[flags[item.feature.where]])
+        where = item.feature.where
+        match = joined[flags[where]] if where else None
+        wanted |= measures(joined, item.feature, column, match)
     return joined.group_by(list(GRAIN)).aggregate(**wanted)
 
 
-def _prepared(
-    facts: Facts, items: Iterable[DeclaredFeature]
-) -> tuple[Facts, dict[tuple[Condition, ...], str]]:
-    """Decide each ``where`` on the facts; return those that match any, and ``where`` → its column."""
-    read: set[str] = set()
-    flags: dict[tuple[Condition, ...], str] = {}
+def _prepared(facts: Facts, items: list[DeclaredFeature]) -> tuple[Facts, dict[Wheres, str]]:
+    """Decide each ``where`` on the facts; return those that some feature counts, and ``where`` → its column."""
+    wheres = list(dict.fromkeys(item.feature.where for item in items))
+    flags = {where: f"__match_{i}" for i, where in enumerate(w for w in wheres if w)}
+    decided: dict[str, ir.Value] = {flag: matches(facts.table, where) for where, flag in flags.items()}
     for item in items:
-        flags.setdefault(item.feature.where, f"__match_{len(flags)}")
-        if isinstance(item.feature, Sum | Distinct):
-            read.add(item.feature.column)
-    decided = {flag: matches(facts.table, where) for where, flag in flags.items()}
-    table = facts.table.select(KEY, OCCURRED, KNOWN, *sorted(read), **decided)
-    table = table.filter(ibis.or_(*(table[flag] for flag in flags.values())))
+        decided |= ingredients(facts.table, item.feature)
+    table = facts.table.select(KEY, OCCURRED, KNOWN, **dict(sorted(decided.items())))
+    if () not in wheres and not any(isinstance(item.feature, Share) for item in items):
+        table = table.filter(ibis.or_(*(table[flag] for flag in flags.values())))
     return replace(facts, table=table), flags
 
 
-def _rows(snapshots: ir.Table, facts: Facts, group: list[DeclaredFeature]) -> ir.Table:
-    """Return for each snapshot the attributes of the newest row known, one row per snapshot.
+def _newest(
+    snapshots: ir.Table, facts: Facts, where: Wheres, filled: str | None, items: list[DeclaredFeature]
+) -> ir.Table:
+    """Read features off the newest row known at each snapshot.
 
-    Of rows that are equally new the greatest value counts, for each feature by itself.
+    Of rows that are equally new the greatest value counts, for each feature by itself; without a clock
+    all rows of a lead are.
     """
-    by_where = defaultdict(list)
-    for item in group:
-        by_where[item.feature.where].append(item)
-    parts = []
-    for where, items in by_where.items():
-        matching = replace(facts, table=facts.table.filter(matches(facts.table, where))) if where else facts
-        newest = known_before(snapshots, matching)
-        if facts.has_clock:
-            by_age = ibis.rank().over(group_by=list(GRAIN), order_by=newest[OCCURRED].desc())
-            newest = newest.mutate(__rank=by_age)
-            newest = newest.filter(newest["__rank"] == 0)
-        values = {item.name: _attribute(newest, item).max() for item in items}
-        parts.append(newest.group_by(list(GRAIN)).aggregate(**values))
-    return reduce(_join, parts)
-
-
-def _attribute(row: ir.Table, item: DeclaredFeature) -> ir.Value:
-    feature = item.feature
-    if isinstance(feature, Completeness):
-        filled = reduce(lambda a, b: a + b, (row[c].notnull().cast("int64") for c in feature.of))
-        return filled.cast("float64") / ibis.literal(float(len(feature.of)))
-    if not isinstance(feature, Attribute):
-        raise TypeError(f"{feature.verb} is no attribute")
-    column = row[feature.column]
-    return column.cast("float64") if feature.dtype == "number" else as_text(column)
+    eligible = [matches(facts.table, where)] if where else []
+    eligible += [facts.table[filled].notnull()] if filled else []
+    table = facts.table.filter(*eligible) if eligible else facts.table
+    times = [OCCURRED, KNOWN] if facts.has_clock else []
+    read = {column for item in items for column in item.feature.reads()}
+    read |= {TEXT + column for column in read} & set(table.columns)
+    table = table.select(KEY, *times, *sorted(read))
+    rows = known_before(snapshots, replace(facts, table=table))
+    if facts.has_clock:
+        # two plain aggregates are far cheaper than to rank or to window all that is known
+        newest = rows.group_by(list(GRAIN)).aggregate(**{NEWEST: rows[OCCURRED].max()})
+        again = table.view()
+        on = [newest[KEY] == again[KEY], newest[NEWEST] == again[OCCURRED], again[KNOWN] < newest[AS_OF]]
+        rows = newest.inner_join(again, on)
+    values = {item.name: row_value(rows, item.feature) for item in items}
+    return rows.group_by(list(GRAIN)).aggregate(**values)
 
 
 def _join(left: ir.Table, right: ir.Table) -> ir.Table:
@@ -145,7 +156,7 @@ def _join(left: ir.Table, right: ir.Table) -> ir.Table:
 
 
 def _finished(wide: ir.Table, item: DeclaredFeature, column: Column, observed_from: int | None) -> ir.Value:
-    if isinstance(item.feature, Attribute | Completeness):
+    if isinstance(item.feature, OfRow):
         return wide[column.name]
     result = value(wide, item.feature, column)
     looks_back = reach(item.feature, column.window)

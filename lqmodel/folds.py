@@ -11,11 +11,29 @@ import heapq
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lqmodel.declarations.points import UNTIL_THEN
 from lqmodel.errors import TooFewWins
 
-MIN_WINS = 20
-"""Fewest groups with a win, and fewest without, that training accepts: below, a fold of five holds under four
-wins, and neither early stopping nor calibration has anything to go by."""
+MIN_WINS = 30
+"""Fewest groups with a win, and fewest without, that training accepts.
+
+Measured on parts of six simulated companies (base rate 4 %), against the true probabilities of later
+snapshots of other accounts. Log loss is the expected one: the truth itself has 0.129, the base rate 0.171.
+
+=========== ===== =========== ============= =========== ================ ====================
+wins learnt model points rule beats rule in calibration  mean probability held out, beats the
+                                            error (ECE)  off by           base rate in
+=========== ===== =========== ============= =========== ================ ====================
+15          0.150 0.147       1 of 5        0.017       28 %             3 of 5
+30          0.143 0.144       5 of 7        0.014       22 %             4 of 7
+60          0.139 0.143       6 of 6        0.011       13 %             6 of 6
+120         0.136 0.143       6 of 6        0.006       7 %              6 of 6
+=========== ===== =========== ============= =========== ================ ====================
+
+Below 30 a sum of points ranks as well and is surer; from 30 on the model is worth its name, in wide
+intervals, and from 60 on held-out time shows it. Others ask for 10 (Adobe), 40 won and 40 lost (Dynamics)
+or 120 (Einstein).
+"""
 
 
 def check_enough_wins(y: ArrayLike, groups: ArrayLike | None = None, at_least: int = MIN_WINS) -> None:
@@ -39,22 +57,27 @@ def check_enough_wins(y: ArrayLike, groups: ArrayLike | None = None, at_least: i
     >>> check_enough_wins([0, 1] * 30)
     >>> check_enough_wins([0, 0, 1, 1], groups=["a", "b", "c", "c"], at_least=2)
     Traceback (most recent call last):
-    lqmodel.errors.TooFewWins: 1 won and 2 not won; training needs 2 of each
-      do: lengthen the horizon, take in older leads, or pool with a related model
+    lqmodel.errors.TooFewWins: 1 won and 2 not won; training needs 2 of each, counted by account, else lead
+      do: lengthen the horizon, take in older leads, or pool with a related model; until then a [points] table in models/NAME.toml can serve: `lqmodel predict --points`
     """
     won = np.asarray(y, dtype=bool)
-    if groups is None:
-        n_won = int(won.sum())
-        n_all = len(won)
-    else:
-        unit = np.unique(np.asarray(groups), return_inverse=True)[1]
-        n_won = len(np.unique(unit[won]))
-        n_all = int(unit.max(initial=-1)) + 1
+    n_won = count_winners(won, groups)
+    n_all = len(won) if groups is None else len(np.unique(np.asarray(groups)))
     if min(n_won, n_all - n_won) < at_least:
         raise TooFewWins(
-            f"{n_won} won and {n_all - n_won} not won; training needs {at_least} of each",
-            do="lengthen the horizon, take in older leads, or pool with a related model",
+            f"{n_won} won and {n_all - n_won} not won; training needs {at_least} of each, counted by account, else lead",
+            do=f"lengthen the horizon, take in older leads, or pool with a related model; {UNTIL_THEN}",
         )
+
+
+def count_winners(won: ArrayLike, groups: ArrayLike | None = None) -> int:
+    """Count the groups with a win: ten snapshots of one won lead are one.
+
+    >>> count_winners([1, 1, 0, 1], groups=["a", "a", "b", "b"])
+    2
+    """
+    won = np.asarray(won, dtype=bool)
+    return int(won.sum()) if groups is None else len(np.unique(np.asarray(groups)[won]))
 
 
 def group_keys(groups: ArrayLike) -> NDArray[np.uint64]:

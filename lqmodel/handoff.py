@@ -9,6 +9,7 @@ from lqmodel.reasons import LeadExplanation
 from lqmodel.reasons.words import clean, effect, percent
 
 ID = "lead_id"
+POINTS = "points"
 DIGITS = 6
 
 
@@ -50,16 +51,22 @@ def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:
     """Write one handoff for a terminal: who, how likely, why, and what speaks against it."""
     who = ", ".join(str(v) for v in handoff["display"].values() if v)
     name = f"{who} ({handoff[ID]})" if who else handoff[ID]
-    chance = (
-        f"{percent(handoff['probability'])}, likely {percent(handoff['low'])} to {percent(handoff['high'])}"
-    )
-    lines = [f"{clean(name, 60):60} {chance}"]
-    if handoff["cause"] != "probability":
+    lines = [f"{clean(name, 60):60} {_chance(handoff)}"]
+    if handoff["cause"] not in ("probability", POINTS):
         lines.append(f"  because  {handoff['cause']}")
     for word, reasons in (("for", handoff["up"]), ("against", handoff["down"])):
         for i, reason in enumerate(reasons[:most]):
             usual = f" ({reason['usual']})" if reason["usual"] else ""
-            lines.append(
-                f"  {word if i == 0 else '':8} {effect(reason['factor']):>6}  {reason['text']}{usual}"
-            )
+            lines.append(f"  {word if i == 0 else '':8} {_weight(reason):>6}  {reason['text']}{usual}")
     return "\n".join(lines)
+
+
+def _chance(handoff: Mapping[str, Any]) -> str:
+    if handoff["probability"] is None:
+        return f"{handoff[POINTS]} points, no probability yet"
+    low, high = percent(handoff["low"]), percent(handoff["high"])
+    return f"{percent(handoff['probability'])}, likely {low} to {high}"
+
+
+def _weight(reason: Mapping[str, Any]) -> str:
+    return f"{reason[POINTS]:+d}" if reason["factor"] is None else effect(reason["factor"])

@@ -14,6 +14,7 @@ from lqmodel.asof import Facts, facts, iso
 from lqmodel.declarations import Declarations
 from lqmodel.engine import KEY, close_doors, connect, fetch, fetch_row
 from lqmodel.errors import BadData, listing
+from lqmodel.localdays import needs_local_days, with_local_days
 from lqmodel.sources import check_overrides, read, readings, resolve
 
 
@@ -77,14 +78,21 @@ def open_inputs(
     used = declarations.used_sources()
     check_overrides(overrides, declarations.sources)
     con = connect(threads)
-    opened, uris = {}, {}
+    dated = needs_local_days(declarations)
+    opened: dict[str, Facts] = {}
+    uris: dict[str, str] = {}
     for name, reading in readings(declarations, with_label=with_label, display=display).items():
-        uris[name] = resolve(used[name], name, root, overrides)
-        opened[name] = facts(con, name, used[name], read(con, name, used[name], uris[name], reading))
+        addresses = resolve(used[name], name, root, overrides)
+        uris[name] = ", ".join(addresses)
+        table = read(con, name, used[name], addresses, reading)
+        opened[name] = facts(con, name, used[name], table, reading.columns)
+        if name in dated:
+            opened[name] = with_local_days(opened[name], declarations.model.zone)
     leads = opened[declarations.model.population.source]
-    _check_unique(leads)
+    if not declarations.model.population.episodes:
+        _check_unique(leads)
     close_doors(con)
-    unknown = _unknown_leads(opened, leads)
+    unknown = _unknown_leads(opened, leads, declarations.model.population.customers)
     notices = _notices(opened) + [
         f"source {name!r}: {found['rows']} rows of {found['leads']} leads that source {leads.name!r} does not hold "
         f"(such as {found['example']!r}), set aside"
@@ -128,11 +136,16 @@ def _shown(moment: int | None) -> str:
     return "none" if moment is None else iso(moment)
 
 
-def _unknown_leads(opened: Mapping[str, Facts], leads: Facts) -> dict[str, dict[str, Any]]:
-    """Return source → how many rows of how many leads the leads' source does not hold, and an example."""
+def _unknown_leads(
+    opened: Mapping[str, Facts], leads: Facts, customers: str | None
+) -> dict[str, dict[str, Any]]:
+    """Return source → how many rows of how many leads the leads' source does not hold, and an example.
+
+    A source of customers may name accounts, or leads of long ago.
+    """
     found = {}
     for name, f in sorted(opened.items()):
-        if name == leads.name:
+        if name in (leads.name, customers):
             continue
         unknown = f.table.anti_join(leads.table, KEY)
         row = unknown.aggregate(

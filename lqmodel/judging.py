@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lqmodel.asof import iso
-from lqmodel.baselines import PointsRule, base_rate, logistic_baseline
 from lqmodel.bundle import Bundle
 from lqmodel.calibration import CalibrationResult
 from lqmodel.declarations import Stages
-from lqmodel.encoding import Encoding
 from lqmodel.errors import Refused
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
+from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.importance import FamilyWeight, family_weights
 from lqmodel.inputs import open_inputs
 from lqmodel.reasons import Families
-from lqmodel.stages import Policy, Replay, SolvedPolicy, holds, solve_policy
+from lqmodel.rivals import YOURS, rivals
+from lqmodel.segments import Segments, segments_of
+from lqmodel.smalldata import few_wins, shortened
+from lqmodel.stages import Policy, Replay, SolvedPolicy, solve_policy
 from lqmodel.trainingset import Snapshots, hash_share, lead_hashes, training_set
 from lqmodel.tuning import Tuning
 
@@ -51,6 +53,8 @@ class Evaluated:
     families: tuple[FamilyWeight, ...]
     calibration: CalibrationResult
     solved: SolvedPolicy
+    first_handoffs: FirstHandoffs | None
+    segments: Segments
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +66,8 @@ class Evaluated:
             "families": [f.to_json() for f in self.families],
             "calibration": _calibration_json(self.calibration),
             "policy": _policy_json(self.solved),
+            "first_handoffs": self.first_handoffs and self.first_handoffs.to_json(),
+            "segments": self.segments.to_json(),
             "train": describe_part(self.train),
             "test": describe_part(self.test),
             "warnings": list(self.warnings),
@@ -69,13 +75,14 @@ class Evaluated:
 
 
 def describe_part(snapshots: Snapshots) -> dict[str, Any]:
-    """Return snapshots, leads, wins, and the first and last as_of as ISO text (None without a clock)."""
+    """Return snapshots, leads, those of them won, and the first and last as_of (ISO text; None without a clock)."""
     as_of = snapshots.as_of
     dated = snapshots.declarations.model.has_clock
     return {
         "snapshots": len(snapshots),
         "leads": len(np.unique(snapshots.lead_ids.astype(str))),
         "wins": int(snapshots.won.sum()),
+        "won_leads": len(np.unique(snapshots.lead_ids[snapshots.won == 1].astype(str))),
         "first": iso(int(as_of.min())) if dated else None,
         "last": iso(int(as_of.max())) if dated else None,
     }
@@ -123,53 +130,44 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
     def quality_of(p: Floats) -> Quality:
         return evaluate(test.won, p, test.groups, test.lead_ids, thresholds, random_state=seed)
 
-    rivals = _rivals(fitted.encoding, train, test)
+    held_against = rivals(fitted.encoding, train, test)
     quality = quality_of(probability)
     differences = {
         name: paired_difference(test.won, probability, p, test.groups, random_state=seed)
-        for name, p in rivals.items()
+        for name, p in held_against.items()
     }
+    families = _family_weights(fitted, test)
+    by_segment = segments_of(test, probability, [f.name for f in families])
     return Evaluated(
         train=train,
         test=test,
         probability=probability,
         quality=quality,
-        baselines={name: quality_of(p) for name, p in rivals.items()},
+        baselines={name: quality_of(p) for name, p in held_against.items()},
         differences=differences,
-        families=_family_weights(fitted, test),
+        families=families,
         calibration=fitted.calibration,
         solved=solved,
+        first_handoffs=handoffs_of(test, probability, solved.policy),
+        segments=by_segment,
         warnings=(
+            *few_wins(train, test),
+            *shortened(train, test),
             *_beaten_by(differences),
             *_bands_out_of_order(quality),
             *_off_the_mark(quality),
+            *by_segment.warnings(),
             *_over_capacity(model.stages, solved),
         ),
     )
 
 
-def _rivals(encoding: Encoding, train: Snapshots, test: Snapshots) -> dict[str, Floats]:
-    """Return the baselines' probabilities of the test snapshots, by name."""
-    x, x_test = encoding.transform(train.features()), encoding.transform(test.features())
-    by_name = {c.name: c.constraint for c in train.columns}
-    points = PointsRule.fit(x, train.won, [by_name[name] for name in encoding.names], encoding.categorical)
-    logistic = logistic_baseline(encoding.categorical).fit(x, train.won)
-    return {
-        "base rate": base_rate(train.won, len(test)),
-        "points rule": points.predict(x_test),
-        "logistic regression": logistic.predict_proba(x_test)[:, 1],
-    }
-
-
 def _replay(test: Snapshots, probability: Floats) -> Replay | None:
     """Return the held-out weeks for the solving of capacities; None without a clock."""
-    stages = test.declarations.model.stages.sales_ready
-    if not test.declarations.model.has_clock or stages.capacity is None:
+    model = test.declarations.model
+    if not model.has_clock or model.stages.sales_ready.capacity is None:
         return None
-    none = np.zeros(len(test), dtype=bool)
-    promoted = np.logical_or.reduce([none, *(holds(test.fact(name)) for name in stages.promote_any)])
-    blocked = np.logical_or.reduce([none, *(holds(test.fact(name)) for name in stages.block)])
-    return Replay(test.lead_ids.astype(str), test.as_of, probability, promoted & ~blocked, blocked)
+    return Replay(test.lead_ids.astype(str), test.as_of, probability, *gates(test))
 
 
 def _difference_json(difference: Difference) -> dict[str, Any]:
@@ -208,7 +206,7 @@ def _family_weights(fitted: Fit, test: Snapshots) -> tuple[FamilyWeight, ...]:
 
 def _beaten_by(differences: Mapping[str, Difference]) -> list[str]:
     return [
-        f"the model does not beat the {name}: difference in log loss {d.log_loss.value:+.4f} ({d.log_loss.low:+.4f} to {d.log_loss.high:+.4f})"
+        f"the model does not beat {name if name == YOURS else f'the {name}'}: difference in log loss {d.log_loss.value:+.4f} ({d.log_loss.low:+.4f} to {d.log_loss.high:+.4f})"
         for name, d in differences.items()
         if d.log_loss.high >= 0
     ]
@@ -301,7 +299,7 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
         Nothing is left that the model has not seen.
     """
     inputs = open_inputs(bundle.declarations, root, sources)
-    snapshots = training_set(bundle.declarations, inputs)
+    snapshots = training_set(bundle.declarations, inputs, bundle.fitted.observed_from)
     known = seen(bundle, snapshots)
     notices = [*inputs.notices]
     if bundle.declarations.model.has_clock and known.any() and not known.all():
@@ -323,8 +321,13 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
         _thresholds(bundle.policy),
         random_state=seed,
     )
+    p = probability(bundle, snapshots)
+    heaviest = [family["name"] for family in bundle.metrics.get("families", ())]
+    handoffs, by_segment = handoffs_of(snapshots, p, bundle.policy), segments_of(snapshots, p, heaviest)
     return {
         "quality": quality.to_json(),
+        "first_handoffs": handoffs and handoffs.to_json(),
+        "segments": by_segment.to_json(),
         "baselines": {"base rate": rival.to_json()},
         "differences": {"base rate": _difference_json(difference)},
         "test": describe_part(snapshots),
@@ -332,6 +335,7 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
             *_beaten_by({"base rate": difference}),
             *_bands_out_of_order(quality),
             *_off_the_mark(quality),
+            *by_segment.warnings(),
         ],
         "notices": notices,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 _BREAKS: Final = re.compile(r"[^0-9a-z]+")
@@ -34,26 +35,38 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(w for w in _BREAKS.split(fold(_HUMPS.sub(" ", name))) if w)
 
 
-def _phrases(text: str) -> frozenset[str]:
+def phrases(text: str) -> frozenset[str]:
+    """Return the phrases of a text, folded; a comma or a new line ends one.
+
+    >>> sorted(phrases("Lead Status, Grund"))
+    ['grund', 'lead status']
+    """
     return frozenset(" ".join(words(line)) for line in text.replace(",", "\n").splitlines() if line.strip())
 
 
-def found(name: str, phrases: frozenset[str], longest: int = 3) -> str | None:
+def phrases_in(parts: Sequence[str], known: Container[str], longest: int = 3) -> Iterator[str]:
+    """Yield the known phrases that stand among folded words, longer ones first, then from the left.
+
+    >>> list(phrases_in(words("Date of birth"), {"birth", "date of birth"}))
+    ['date of birth', 'birth']
+    """
+    for length in range(min(longest, len(parts)), 0, -1):
+        for start in range(len(parts) - length + 1):
+            phrase = " ".join(parts[start : start + length])
+            if phrase in known:
+                yield phrase
+
+
+def found(name: str, known: Container[str]) -> str | None:
     """Return the first phrase of whole words that stands in the name, longer ones first.
 
     >>> found("Date of birth", frozenset({"birth", "date of birth"}))
     'date of birth'
     """
-    parts = words(name)
-    for length in range(min(longest, len(parts)), 0, -1):
-        for start in range(len(parts) - length + 1):
-            phrase = " ".join(parts[start : start + length])
-            if phrase in phrases:
-                return phrase
-    return None
+    return next(phrases_in(words(name), known), None)
 
 
-LATE: Final = _phrases(
+LATE: Final = phrases(
     """
     last, latest, final, current stage, status, state of lead, stage, substage, tag, tags, label, labels
     quality, profile, score, scoring, grade, rating, rank, index, probability, disposition, reason, reasons
@@ -71,7 +84,7 @@ LATE: Final = _phrases(
 )
 """Meanings that are usually filled in, or overwritten, when the outcome is known or near."""
 
-INNOCENT: Final = _phrases(
+INNOCENT: Final = phrases(
     """
     last name, lastname, marital status, family status, civil status, employment status, employee status
     job status, legal status, professional status, company stage, funding stage, growth stage, credit score
@@ -80,53 +93,21 @@ INNOCENT: Final = _phrases(
 )
 """Phrases that hold a word of LATE and mean something else."""
 
-PERSONAL: Final = {
-    "a way to reach a person, not to know one": _phrases(
-        """
-        e mail, email, mail, email address, phone, phone number, telephone, mobile, mobile number, cell, cellphone, fax
-        whatsapp, telefon, telefonnummer, handy, mobil, mobilnummer, telefonnummer, epost, linkedin, twitter, facebook
-        street, address, address line, strasse, adresse, adresa, strada, gateadresse, ip, ip address
-        """
-    ),
-    "a personal trait, which should not decide on anyone": _phrases(
-        """
-        gender, sex, age, birth, birthday, birthdate, date of birth, dob, year of birth, religion, denomination, nationality
-        citizenship, ethnicity, ethnic, race, marital status, family status, civil status, pregnant, disability, health
-        sexual orientation, children, union member, political, politics
-        geschlecht, alter, geburtstag, geburtsdatum, geburtsjahr, konfession, staatsangehoerigkeit, staatsangehorigkeit
-        nationalitaet, nationalitat, familienstand, herkunft, anrede
-        gen, sexul, varsta, data nasterii, religie, nationalitate, etnie, stare civila
-        kjonn, alder, fodselsdato, fodselsdag, nasjonalitet, sivilstatus, sivilstand
-        """
-    ),
-}
-"""What a model of buying should not learn from: reason → words."""
-
-NOT_PERSONAL: Final = _phrases(
-    """
-    do not email, do not call, do not mail, email opt in, email opt out, mailing list, email opens, email clicks
-    emails opened, emails clicked, email source, lead age, account age, company age, race condition
-    email domain, mail domain, mobile app, facebook ads, children's books, page address, web address
-    health sector, health care, phone type, mail type, email type, email campaign, linkedin campaign, landing page address
-    """
-)
-"""Phrases that hold a word of PERSONAL and are about something else, such as consent."""
-
-NAMES: Final = _phrases(
+NAMES: Final = phrases(
     """
     name, first name, last name, full name, lead name, contact name, company name, account name, company, firstname
     lastname, surname, vorname, nachname, firma, firmenname, unternehmen, nume, prenume, companie, navn, fornavn
     etternavn, firmanavn, selskap, organisation, organization
     """
 )
-ACCOUNT: Final = _phrases(
+ACCOUNT: Final = phrases(
     """
     account, account id, account number, company id, company number, organisation id, organization id, org id, firm id
     firma id, firmen id, unternehmen id, kontonummer, companie id, selskap id, customer account, household, household id
     """
 )
-ID: Final = _phrases("id, ids, uuid, guid, key, number, no, nr, nummer, numar, hash, code, kennung, token")
-CODE: Final = _phrases(
+ID: Final = phrases("id, ids, uuid, guid, key, number, no, nr, nummer, numar, hash, code, kennung, token")
+CODE: Final = phrases(
     """
     id, code, type, kind, region, zone, zip, postcode, postal code, plz, category, segment, channel, group, class, browser
     systems, system, device, platform, version, sector, naics, sic, branch, country, landing page, weekday, month
@@ -134,7 +115,7 @@ CODE: Final = _phrases(
 )
 """Names of whole numbers that are labels, not amounts."""
 
-LEAD: Final = _phrases(
+LEAD: Final = phrases(
     """
     lead, leads, prospect, prospects, contact, contacts, mql, mqls, student, students, user, users, customer, customers, client
     clients, person, people, member, members, registration, registrations, signup, signups, inquiry, inquiries, enquiry
@@ -142,28 +123,28 @@ LEAD: Final = _phrases(
     anfrage, anfragen, contacte, clienti, kontakter, kunder, emner
     """
 )
-EVENT: Final = _phrases(
+EVENT: Final = phrases(
     """
     event, events, activity, activities, engagement, touch, touches, touchpoints, visit, visits, views, clicks, log, learning
     messages, mails, emails, interactions, aktivitaeten, aktivitaten, ereignisse, besuche, evenimente, activitati, hendelser
     aktiviteter
     """
 )
-OUTCOME: Final = _phrases(
+OUTCOME: Final = phrases(
     """
     outcome, outcomes, deal, deals, closed, won, wins, sale, sales, purchase, purchases, order, orders, contract, contracts
     conversion, conversions, opportunity, opportunities, abschluss, abschlusse, abschluesse, auftraege, auftrage, verkaufe
     verkaeufe, vanzari, contracte, comenzi, salg, avtaler, ordrer
     """
 )
-BEHAVIOUR: Final = _phrases(
+BEHAVIOUR: Final = phrases(
     """visits, visit, total visits, page views, pageviews, pages, views, time spent, time on site, duration,
     durations, bounce, bounces, exit rates, bounce rates, sessions, session, clicks, opens, opened, downloads,
     downloaded, webinars, logins, log ins, searches, orders, minutes, seconds, clicked, attended, watched,
     besuche, seitenaufrufe, klicks, offnungen, vizite, clicuri, besok, klikk, apninger"""
 )
 """Totals of what a lead did, as some systems keep them in the leads' own table."""
-LABEL: Final = _phrases(
+LABEL: Final = phrases(
     """
     converted, conversion, is converted, won, is won, outcome, label, target, y, purchased, purchase, bought, sale, sold, revenue
     subscribed, subscription, customer, is customer, closed won, deal won, result, status, stage, lead status, lead stage
@@ -171,39 +152,39 @@ LABEL: Final = _phrases(
     vunnet, konvertert, kjopt, resultat
     """
 )
-WON_VALUES: Final = _phrases(
+WON_VALUES: Final = phrases(
     """
     won, closed won, deal won, converted, customer, purchased, bought, success, successful, sold, gewonnen, abgeschlossen gewonnen
     auftrag, kunde, gekauft, castigat, castigata, client, convertit, vunnet, konvertert, solgt
     """
 )
-LOST_VALUES: Final = _phrases(
+LOST_VALUES: Final = phrases(
     """
     lost, closed lost, deal lost, disqualified, rejected, unqualified, failed, verloren, abgelehnt, absage, disqualifiziert
     pierdut, pierduta, respins, tapt, avvist, diskvalifisert
     """
 )
-YES_VALUES: Final = _phrases("1, 1.0, yes, y, true, t, ja, j, wahr, da, adevarat, sant")
-NO_VALUES: Final = _phrases("0, 0.0, no, n, false, f, nein, falsch, nu, fals, nei, usann")
+YES_VALUES: Final = phrases("1, 1.0, yes, y, true, t, ja, j, wahr, da, adevarat, sant")
+NO_VALUES: Final = phrases("0, 0.0, no, n, false, f, nein, falsch, nu, fals, nei, usann")
 
-CREATED: Final = _phrases(
+CREATED: Final = phrases(
     """
     created, creation, create, registered, registration, signup, sign up, signed up, first contact, first seen, first touch
     inquiry, enquiry, opened, entered, added, lead date, joined, subscribed, erstellt, erstellung, angelegt, anlage
     registriert, eingang, eingegangen, anfrage, erstkontakt, creat, creare, inregistrat, inregistrare, opprettet, registrert
     """
 )
-CLOSED: Final = _phrases(
+CLOSED: Final = phrases(
     """
     won, closed, close, closing, purchased, purchase, converted, conversion, sold, sale, ordered, order, signed, decision
     gewonnen, abschluss, abschlussdatum, geschlossen, gekauft, verkauft, castigat, inchis, cumparat, vanzare, vunnet
     lukket, kjopt, solgt
     """
 )
-INGESTED: Final = _phrases(
+INGESTED: Final = phrases(
     "ingested, loaded, synced, inserted, imported, arrived, exported, geladen, importiert"
 )
-EVENT_TYPE: Final = _phrases(
+EVENT_TYPE: Final = phrases(
     """
     type, event, event type, event name, action, activity, activity type, kind, name, verb, channel
     typ, art, ereignis, aktion, aktivitaet, aktivitat, tip, actiune, eveniment, hendelse, handling
@@ -231,17 +212,6 @@ def too_late(name: str) -> str | None:
     while innocent := found(rest, INNOCENT):
         rest = f" {rest} ".replace(f" {innocent} ", " ").strip()
     return found(rest, LATE)
-
-
-def personal(name: str) -> str | None:
-    """Return why a column of this name is about the person, or None.
-
-    >>> personal("E-Mail"), personal("Do Not Email"), personal("Geschlecht")
-    ('a way to reach a person, not to know one', None, 'a personal trait, which should not decide on anyone')
-    """
-    if found(name, NOT_PERSONAL):
-        return None
-    return next((reason for reason, names in PERSONAL.items() if found(name, names)), None)
 
 
 def humanise(name: str) -> str:

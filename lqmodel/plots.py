@@ -34,7 +34,7 @@ INK: Final = "#010203"
 KINDS: Final = {"engagement": (BLUE, None), "fit": (ORANGE, "////")}
 WIDTH: Final = 4.4
 """Inches: near the width of a phone, so that text is not shrunk there."""
-BASELINES: Final = ("base rate", "points rule", "logistic regression")
+BASELINES: Final = ("base rate", "points rule", "your points table", "existing score", "logistic regression")
 FAMILIES_SHOWN: Final = 15
 QUARTERS: Final = (0, 0.25, 0.5, 0.75, 1)
 _SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -43,7 +43,14 @@ _STYLE: Final = (
     ".lq-plot{color:#24272c}@media screen and (prefers-color-scheme:dark){.lq-plot{color:#dcdfe4}}"
 )
 _TICKS: Final = (0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_LINES: Final = (("-", BLUE), ("--", ORANGE), (":", GREEN), ("-.", GREY))
+_LINES: Final = (
+    ("-", BLUE),
+    ("--", ORANGE),
+    (":", GREEN),
+    ("-.", GREY),
+    ((0, (8, 2, 1, 2, 1, 2)), ORANGE),
+    ((0, (9, 4)), GREEN),
+)
 _RC: Final = {
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and set in the page's font
     "text.parse_math": False,  # a dollar in a title is a dollar
@@ -241,7 +248,8 @@ def _ranked(curves: Curves, label: str, *, through_zero: bool = False) -> tuple[
     figure, (axes,) = _canvas(3.9, (0.14, 0.70))
     for (name, points), (dash, colour) in zip(curves.items(), cycle(_LINES), strict=False):
         xs, ys = zip(*([(0.0, 0.0)] if through_zero else []), *points, strict=True)
-        axes.plot(xs, ys, dash, color=colour, linewidth=2 if name == "model" else 1.5, label=_cut(name, 24))
+        width = 2 if name == "model" else 1.5
+        axes.plot(xs, ys, linestyle=dash, color=colour, linewidth=width, label=_cut(name, 24))
     axes.set_xlim(0, 1)
     axes.set_xticks(QUARTERS, [f"{q:.0%}" for q in QUARTERS])
     axes.set_xlabel("share of snapshots, likeliest first")

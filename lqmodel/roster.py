@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
@@ -10,21 +11,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lqmodel.asof import iso, newest_known
-from lqmodel.bundle import Bundle
-from lqmodel.engine import AS_OF, CREATED, KEY, KNOWN, OCCURRED, fetch, materialise
+from lqmodel.asof import Facts, iso, newest_known
+from lqmodel.declarations import Declarations, Model
+from lqmodel.engine import AS_OF, CREATED, EPISODE, FOREVER, KEY, KNOWN, OCCURRED, fetch, materialise
 from lqmodel.errors import Refused
 from lqmodel.inputs import Inputs
-from lqmodel.labels import closings, population
+from lqmodel.labels import looked_at, with_customers, with_outcomes
 
 ID, REASON = "lead_id", "__reason"
-INSIDE = "__inside"
+SEEN, INSIDE = "__seen_leads", "__inside"
 SKIPPED = pa.schema({"source": pa.string(), ID: pa.string(), "reason": pa.string(), "rows": pa.int64()})
 
 
-def check_moment(bundle: Bundle, inputs: Inputs, as_of: int) -> None:
+class Scorer(Protocol):
+    """What gives leads their scores: a bundle, or a points table."""
+
+    @property
+    def declarations(self) -> Declarations: ...
+    @property
+    def version(self) -> str: ...
+
+
+def check_moment(scorer: Scorer, inputs: Inputs, as_of: int) -> None:
     """Refuse a moment before any data, and facts too old to be believed."""
-    leads = inputs.facts[bundle.declarations.model.population.source]
+    leads = inputs.facts[scorer.declarations.model.population.source]
     if leads.observed_from is not None and newest_known(leads, as_of) is None:
         raise Refused(
             f"as_of {iso(as_of)} lies before any lead: the first is of {iso(leads.observed_from)}",
@@ -45,39 +55,76 @@ def check_moment(bundle: Bundle, inputs: Inputs, as_of: int) -> None:
             )
 
 
-def everyone(bundle: Bundle, inputs: Inputs, as_of: int | None) -> pa.Table:
+def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     """Return every lead of the input by id: its status, the reason where it is not scored, display columns."""
-    model = bundle.declarations.model
+    model = scorer.declarations.model
     leads = inputs.facts[model.population.source]
-    table = leads.table
+    table = _one_row_each(leads, as_of) if model.population.episodes else leads.table
     reason: ir.Value = ibis.null("string")
     if as_of is not None:
-        closed = closings(inputs.facts[model.label.source], model)
-        inside = materialise(
-            inputs.con, INSIDE, population(leads, closed, model, [as_of]).select(KEY, AS_OF, CREATED)
-        )
-        table = table.left_join(closed, KEY).drop(f"{KEY}_right")
-        too_old = (
-            f"older than {model.population.max_age.text}"
-            if model.population.max_age
-            else "outside the population"
-        )
-        reason = ibis.cases(
-            (table[KEY].isin(inside[KEY]), ibis.null("string")),
-            ((table.closed_known < as_of).fill_null(False), ibis.literal("won or lost before as_of")),
-            ((table[OCCURRED] >= as_of) | (table[KNOWN] >= as_of), ibis.literal("not known before as_of")),
-            else_=ibis.literal(too_old),
-        )
+        seen = materialise(inputs.con, SEEN, _seen(inputs, model, as_of))
+        scored = seen.filter(seen.outside.isnull()).select(KEY, AS_OF, CREATED, EPISODE)
+        materialise(inputs.con, INSIDE, scored)
+        table = table.left_join(seen.select(KEY, "outside", __seen=ibis.literal(True)), KEY)
+        unseen = "not known before as_of" if model.population.at_age is None else "not of age before as_of"
+        reason = table["__seen"].isnull().ifelse(ibis.literal(unseen), table.outside)
     shown = {name: table[name].cast("string") for name in leads.source.display}
     return fetch(table.select(**{ID: table[KEY], REASON: reason}, **shown).order_by(ID))
 
 
-def to_score(bundle: Bundle, inputs: Inputs, as_of: int | None) -> ir.Table:
-    """Return the leads to be scored, after `everyone`. Grain: (``__key``, ``__as_of``); also ``__created``."""
+def _one_row_each(leads: Facts, as_of: int | None) -> ir.Table:
+    """Return the newest row of each lead that was known before as_of, else its newest; of equals the greatest values."""
+    table = leads.table
+    moment = FOREVER if as_of is None else as_of
+    table = table.mutate(__then=((table[OCCURRED] < moment) & (table[KNOWN] < moment)).ifelse(1, 0))
+    newest = ibis.rank().over(group_by=KEY, order_by=[table["__then"].desc(), table[OCCURRED].desc()])
+    table = table.mutate(__rank=newest)
+    table = table.filter(table["__rank"] == 0)
+    return table.group_by(KEY).aggregate(**{c: table[c].max() for c in leads.source.display})
+
+
+def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:
+    """Return each lead's look that counts at as_of, and why it is outside the population, null if it is not.
+
+    Looks on the weekly grid are made at as_of itself. A look at an age stands at the lead's own moment, and
+    counts until its horizon is over; whether the lead is still open is judged at as_of.
+    """
+    leads, outcomes = inputs.facts[model.population.source], inputs.facts[model.label.source]
+    name, at_age, horizon = model.population.customers, model.population.at_age, model.label.horizon
+    unlimited = model.model_copy(update={"population": model.population.model_copy(update={"max_age": None})})
+    moments = [as_of] if at_age is None else [-FOREVER, as_of]
+    seen = with_outcomes(looked_at(leads, outcomes, unlimited, moments), outcomes, model, as_of)
+    if at_age is not None:
+        newest = ibis.row_number().over(group_by=KEY, order_by=seen[AS_OF].desc())
+        seen = seen.mutate(__newest=newest)
+        seen = seen.filter(seen["__newest"] == 0)
+    seen = with_customers(seen, leads, outcomes, model, None if name is None else inputs.facts[name], as_of)
+    reasons = [(~seen.is_open, "won or lost before as_of")]
+    if model.population.max_age is not None:
+        limit = model.population.max_age
+        reasons.append((as_of - seen[CREATED] > limit.us, f"older than {limit.text}"))
+    if at_age is not None and horizon is not None:
+        over = seen[AS_OF] + horizon.us <= as_of
+        reasons.append((over, f"its {horizon.text} from the age of {at_age.text} on are over"))
+    if model.population.business is not None:
+        expansion = model.population.business == "expansion"
+        told = "no customer before as_of" if expansion else "a customer before as_of"
+        reasons.append((~seen.customer if expansion else seen.customer, told))
+    outside = ibis.cases(*((found, ibis.literal(told)) for found, told in reasons), else_=ibis.null("string"))
+    return seen.select(KEY, AS_OF, CREATED, EPISODE, outside=outside)
+
+
+def to_score(scorer: Scorer, inputs: Inputs, as_of: int | None) -> ir.Table:
+    """Return the leads to be scored, after `everyone`. Grain: (``__key``, ``__as_of``); also ``__created``, ``__episode``."""
     if as_of is not None:
         return inputs.con.table(INSIDE, database=("temp", "main"))
-    table = inputs.facts[bundle.declarations.model.population.source].table
-    return table.select(**{KEY: table[KEY], AS_OF: ibis.literal(0, "int64"), CREATED: ibis.null("int64")})
+    table = inputs.facts[scorer.declarations.model.population.source].table
+    nothing = {
+        AS_OF: ibis.literal(0, "int64"),
+        CREATED: ibis.null("int64"),
+        EPISODE: ibis.literal(1, "int64"),
+    }
+    return table.select(**{KEY: table[KEY], **nothing})
 
 
 def skipped(

@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lqmodel.asof import iso
-from lqmodel.bundle import Bundle
 from lqmodel.declarations import to_microseconds
 from lqmodel.errors import BadData, NoInput
 from lqmodel.files import (
@@ -35,10 +34,12 @@ from lqmodel.files import (
     write_folder,
     write_manifest,
 )
+from lqmodel.points import NOTICE, VERSION_PREFIX
+from lqmodel.roster import Scorer
 from lqmodel.scoring import Scores
 
 LATEST = "latest"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class Run:
                 where=str(folder),
                 do="name a run's folder; `lqmodel predict` makes one",
             )
+        if manifest.get("format") != FORMAT:
+            raise BadData(
+                f"the run has another format than {FORMAT}",
+                where=str(folder),
+                do="score again; move it elsewhere if it is in the way, stages then start afresh",
+            )
         return cls(folder.resolve(), manifest)
 
     def verify(self) -> None:
@@ -103,8 +110,13 @@ class Run:
 
     @property
     def bundle_version(self) -> str:
-        """Version of the bundle that made the run."""
+        """Version of the bundle, or of the points table, that made the run."""
         return str(self.manifest["model"]["version"])
+
+    @property
+    def by_points(self) -> bool:
+        """Whether a points table made the run: then it holds no probabilities."""
+        return self.bundle_version.startswith(VERSION_PREFIX)
 
     @property
     def as_of(self) -> int | None:
@@ -135,6 +147,8 @@ class Run:
         ]
         lines.append("stages    " + ", ".join(f"{n:,} {stage}" for stage, n in stages.items()))
         lines.append(f"handoffs  {self.manifest['handoffs']:,}")
+        if self.by_points:
+            lines.append(f"points    {NOTICE} ({self.bundle_version})")
         lines.append(f"run       {self.folder}")
         return "\n".join(lines)
 
@@ -155,15 +169,15 @@ def _run_folders(out: Path) -> list[Path]:
     )
 
 
-def previous_run(out: Path, bundle: Bundle, as_of: int | None) -> Run | None:
-    """Return the latest run of the same model with an earlier as_of; None if there is none."""
+def previous_run(out: Path, scorer: Scorer, as_of: int | None) -> Run | None:
+    """Return the latest run of the same model with an earlier as_of, by its points or by a bundle; None if there is none."""
     if as_of is None or not Path(out).is_dir():
         return None
     runs = [Run.open(p) for p in _run_folders(Path(out))]
     earlier = [
         r
         for r in runs
-        if r.manifest["model"]["name"] == bundle.declarations.name and r.as_of is not None and r.as_of < as_of
+        if r.manifest["model"]["name"] == scorer.declarations.name and r.as_of is not None and r.as_of < as_of
     ]
     return max(earlier, key=lambda r: (r.as_of or 0, r.run_id), default=None)
 
@@ -252,6 +266,7 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
         "stages": scores.counts("stage"),
         "handoffs": len(scores.handoffs),
         "notices": list(scores.notices),
+        "skew": [s.to_json() for s in scores.skew],
     }
 
 

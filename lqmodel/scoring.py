@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,23 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lqmodel import engine
 from lqmodel.bundle import Bundle
-from lqmodel.cautions import flattered, short_history, unseen_levels
-from lqmodel.engine import CREATED, KEY, fetch
+from lqmodel.cautions import flattered, later_facts, short_history, skewed, unseen_levels
+from lqmodel.declarations import Declarations
+from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
-from lqmodel.features import features
 from lqmodel.handoff import handoffs
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.reasons import ColumnWords, Effects, Families, LeadExplanation, explain_leads, reason_texts
-from lqmodel.roster import ID, REASON, check_moment, everyone, skipped, to_score
+from lqmodel.roster import ID, REASON, Scorer, check_moment, everyone, skipped, to_score
+from lqmodel.skew import Skew
 from lqmodel.stages import Advance, State, advance, margin_band, stage_names
 from lqmodel.stages import score as score_of
+from lqmodel.sweep import features_at
 from lqmodel.treeshap import Contributions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CREATED_AT = "created"
+LOOKED_AT, CREATED_AT, EPISODE = "as_of", "created", "episode"
 SCORED, OUTSIDE = "scored", "outside_population"
 DIGITS = 6
 """Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
@@ -85,6 +88,8 @@ class Scores:
         Version of the declared agreement.
     notices : tuple of str
         What was assumed or set aside, in words.
+    skew : tuple of Skew
+        How each column of the scored leads differs from what the model was fitted on; empty where too few were scored.
     """
 
     model: str
@@ -98,6 +103,7 @@ class Scores:
     previous_run: str | None
     agreement: str | None
     notices: tuple[str, ...]
+    skew: tuple[Skew, ...] = ()
 
     def counts(self, column: str) -> dict[str, int]:
         """Count leads by status or stage, most first."""
@@ -148,25 +154,27 @@ def score(
     if as_of is not None:
         check_moment(bundle, inputs, as_of)
     leads = everyone(bundle, inputs, as_of)
-    values = _values(bundle, inputs, as_of)
+    observed = {**inputs.observed_from(), **bundle.fitted.observed_from}
+    values = values_at(bundle, inputs, as_of, _value_columns(bundle), observed)
     x = bundle.encoding.transform(values)
     contributions = bundle.ensemble.explain(x, threads)
     effects = _families(bundle).measure(contributions, bundle.calibrator)
     margin = contributions.margin
-    facts = {name: _number(values[column]) for name, column in declarations.fact_columns().items()}
-    moved = advance(_state(previous, values[ID]), margin, facts, as_of or 0, bundle.policy)
-    scored = _scored(bundle, values, effects, moved, margin, as_of)
+    facts = facts_of(declarations, values)
+    moved = advance(previous_state(previous, values), margin, facts, as_of or 0, bundle.policy)
+    scored = _scored(bundle, values, effects, moved, margin)
     unseen = bundle.encoding.unseen(values)
+    skew = bundle.reference.compare(values, declarations.columns(), len(values))
     source = declarations.model.population.source
     agreement = declarations.model.agreement.version if declarations.model.agreement else None
     return Scores(
         model=declarations.name,
         bundle_version=bundle.version,
         as_of=as_of,
-        table=_all_leads(leads, scored, as_of, bundle.version),
+        table=all_leads(leads, scored, as_of, bundle.version),
         features=values,
         skipped=skipped(leads, inputs, unseen, source),
-        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads, as_of),
+        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads),
         inputs=inputs.digest(),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
@@ -174,8 +182,11 @@ def score(
             *inputs.notices,
             *flattered(bundle, values, as_of),
             *short_history(bundle, inputs, as_of),
+            *later_facts(inputs, as_of),
             *unseen_levels(unseen),
+            *skewed(skew),
         ),
+        skew=skew,
     )
 
 
@@ -189,15 +200,18 @@ def _scored(
     effects: Effects,
     moved: Advance,
     margin: NDArray[np.float64],
-    as_of: int | None,
 ) -> pa.Table:
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
     probability = bundle.calibrator.probability(margin)
     low, high = bundle.calibrator.interval(margin)
-    up, down = reason_texts(effects, values, created=_created(values), as_of=as_of, most=REASONS)
+    up, down = reason_texts(
+        effects, values, created=moments(values, CREATED_AT), as_of=moments(values, LOOKED_AT), most=REASONS
+    )
     state = moved.state.to_table()
     columns = {
         ID: values[ID],
+        LOOKED_AT: values[LOOKED_AT],
+        EPISODE: values[EPISODE],
         "probability": np.round(probability, DIGITS),
         "low": np.round(low, DIGITS),
         "high": np.round(high, DIGITS),
@@ -221,7 +235,6 @@ def _handoffs(
     scored: pa.Table,
     moved: Advance,
     leads: pa.Table,
-    as_of: int | None,
 ) -> tuple[dict[str, Any], ...]:
     """Return the handoffs of this scoring, each with its reasons in full."""
     rows = np.flatnonzero(moved.handoff)
@@ -232,27 +245,31 @@ def _handoffs(
         chosen,
         bundle.calibrator,
         lead_ids=chosen[ID].to_pylist(),
-        as_of=as_of,
-        created=_created(chosen),
+        as_of=moments(chosen, LOOKED_AT),
+        created=moments(chosen, CREATED_AT),
         usual=bundle.usual,
         stages=scored["stage"].take(rows).to_pylist(),
         scores=scored["score"].take(rows).to_numpy(),
     )
     model = bundle.declarations.model
-    shown = leads.take(pc.index_in(chosen[ID], leads[ID])).select(
-        bundle.declarations.sources[model.population.source].display
-    )
-    display = shown.to_pylist() if shown.num_columns else [{}] * len(rows)
     stamp = {
         "model_version": bundle.version,
         "agreement": model.agreement.version if model.agreement else None,
     }
-    return handoffs(explained, [_cause(bundle, name) for name in moved.cause_names()[rows]], display, stamp)
+    causes = [cause_words(bundle.declarations, name) for name in moved.cause_names()[rows]]
+    return handoffs(explained, causes, displayed(bundle.declarations, leads, chosen), stamp)
 
 
-def _cause(bundle: Bundle, cause: str) -> str:
+def displayed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> list[dict[str, str | None]]:
+    """Return for each chosen lead the columns that are shown to people; ``leads`` as of `everyone`."""
+    columns = declarations.sources[declarations.model.population.source].display
+    shown = leads.take(pc.index_in(chosen[ID], leads[ID])).select(columns)
+    return shown.to_pylist() if columns else [{}] * len(chosen)
+
+
+def cause_words(declarations: Declarations, cause: str) -> str:
     """Return what handed a lead over, in the declared words of the fact."""
-    declared = {f.name: f for f in (*bundle.declarations.features, *bundle.declarations.facts)}
+    declared = {f.name: f for f in (*declarations.features, *declarations.facts)}
     if cause not in declared:
         return cause
     fact = declared[cause]
@@ -260,47 +277,63 @@ def _cause(bundle: Bundle, cause: str) -> str:
     return ColumnWords(fact, widest).said()
 
 
-def _created(values: pa.Table) -> NDArray[np.int64] | None:
-    created = values[CREATED_AT].cast(pa.int64())
-    return None if created.null_count else created.to_numpy()
+def moments(values: pa.Table, column: str) -> NDArray[np.int64] | None:
+    """Return moments as microseconds UTC; None where one is missing, as without a clock."""
+    found = values[column].cast(pa.int64())
+    return None if found.null_count else found.to_numpy()
 
 
-def _values(bundle: Bundle, inputs: Inputs, as_of: int | None) -> pa.Table:
-    """Return the features and facts of the leads to be scored, by lead id."""
+def values_at(
+    scorer: Scorer, inputs: Inputs, as_of: int | None, names: Collection[str], observed: Mapping[str, int]
+) -> pa.Table:
+    """Return the columns of these names of the leads to be scored, by lead id.
+
+    ``observed`` holds the first moment that a source covers; windows that reach back further are missing.
+    """
+    declared = (*scorer.declarations.features, *scorer.declarations.facts)
+    leads = to_score(scorer, inputs, as_of)
+    wanted = [f for f in declared if any(c.name in names for c in f.columns())]
+    at = leads.select(KEY, engine.AS_OF, engine.CREATED)
+    ours = {ID: KEY, LOOKED_AT: engine.AS_OF, CREATED_AT: engine.CREATED, EPISODE: engine.EPISODE}
+    ours |= {c: c for c in sorted(names)}
+    with features_at(at, inputs.facts, wanted, observed) as wide:
+        wide = wide.join(leads.select(KEY, engine.EPISODE), KEY)
+        values = fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
+    for name in (LOOKED_AT, CREATED_AT):
+        clocked = values[name].cast(pa.int64()).cast(pa.timestamp("us", "UTC"))
+        clocked = clocked if as_of is not None else pa.nulls(len(values), clocked.type)
+        values = values.set_column(values.schema.get_field_index(name), name, clocked)
+    return values
+
+
+def _value_columns(bundle: Bundle) -> set[str]:
     declarations = bundle.declarations
-    observed = {**inputs.observed_from(), **bundle.fitted.observed_from}
-    wide = features(
-        to_score(bundle, inputs, as_of), inputs.facts, (*declarations.features, *declarations.facts), observed
-    )
-    ours = {ID: KEY, CREATED_AT: CREATED} | {c: c for c in _value_columns(bundle)}
-    values = fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
-    created = values[CREATED_AT].cast(pa.timestamp("us", "UTC"))
-    return values.set_column(values.schema.get_field_index(CREATED_AT), CREATED_AT, created)
+    return {c.name for c in declarations.columns()} | set(declarations.columns_beside())
 
 
-def _value_columns(bundle: Bundle) -> list[str]:
-    columns = {c.name for c in bundle.declarations.columns()} | set(
-        bundle.declarations.fact_columns().values()
-    )
-    return sorted(columns)
+def previous_state(previous: Previous | None, values: pa.Table) -> State | None:
+    """Return the states of the previous run, aligned with ``values``.
 
-
-def _state(previous: Previous | None, ids: pa.ChunkedArray) -> State | None:
-    """Return the states of the previous run, aligned with ``ids``; a lead that it did not score is new."""
+    A lead that it did not score is new, and so is one that came back: its next episode starts afresh.
+    """
     if previous is None:
         return None
-    before = previous.table.filter(pc.equal(previous.table["status"], SCORED)).select([ID, *STATE])
-    rows = pc.index_in(ids, before[ID])
-    return State.from_table(before.select(STATE).take(rows))
+    before = previous.table.filter(pc.equal(previous.table["status"], SCORED))
+    rows = pc.index_in(values[ID], before[ID])
+    same = pc.equal(before[EPISODE].take(rows), values[EPISODE])
+    return State.from_table(before.select(STATE).take(pc.if_else(same, rows, None)))
 
 
-def _all_leads(leads: pa.Table, scored: pa.Table, as_of: int | None, version: str) -> pa.Table:
+def all_leads(leads: pa.Table, scored: pa.Table, as_of: int | None, version: str) -> pa.Table:
     """Put the scored leads among all leads, by id."""
     rows = pc.index_in(leads[ID], scored[ID])
     status = pc.if_else(pc.is_valid(leads[REASON]), OUTSIDE, SCORED)
-    moment = pa.nulls(len(leads), pa.timestamp("us", "UTC")) if as_of is None else _repeat(as_of, len(leads))
-    table = {ID: leads[ID], "as_of": moment, "status": status}
     placed = scored.drop_columns([ID]).take(rows)
+    moment = (
+        placed[LOOKED_AT] if as_of is None else pc.coalesce(placed[LOOKED_AT], _repeat(as_of, len(leads)))
+    )
+    placed = placed.drop_columns([LOOKED_AT])
+    table = {ID: leads[ID], LOOKED_AT: moment, "status": status}
     table |= {name: placed[name] for name in placed.column_names}
     return pa.table(table | {"model_version": pa.array([version] * len(leads), pa.string())})
 
@@ -309,8 +342,13 @@ def _repeat(as_of: int, n: int) -> pa.Array:
     return pa.array(np.full(n, as_of), pa.int64()).cast(pa.timestamp("us", "UTC"))
 
 
-def _number(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")))
+def facts_of(declarations: Declarations, values: pa.Table) -> dict[str, NDArray[np.float64]]:
+    """Return the facts that gates look at, by name; NaN is missing."""
+    columns = {name: values[column] for name, column in declarations.fact_columns().items()}
+    return {
+        name: np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")))
+        for name, column in columns.items()
+    }
 
 
 def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanation:
@@ -329,6 +367,33 @@ def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanatio
             f"the scores were made by bundle {made_by}, and this is bundle {bundle.version}",
             do="name the bundle that made them with --model, or score again",
         )
+    row = scored_row(scores, lead_id)
+    values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
+    contributions = bundle.ensemble.explain(bundle.encoding.transform(values))
+    effects = _families(bundle).measure(contributions, bundle.calibrator)
+    return explain_leads(
+        effects,
+        values,
+        bundle.calibrator,
+        lead_ids=[lead_id],
+        as_of=moments(values, LOOKED_AT),
+        stages=[row["stage"]],
+        scores=[row["score"]],
+        created=moments(values, CREATED_AT),
+        usual=bundle.usual,
+    )[0]
+
+
+def scored_row(scores: Scored, lead_id: str) -> dict[str, Any]:
+    """Return the row of a lead that was scored.
+
+    Raises
+    ------
+    NoInput
+        The run does not hold the lead.
+    Refused
+        The lead was not scored.
+    """
     row = scores.table.filter(pc.equal(scores.table[ID], lead_id))
     if not len(row):
         ids = scores.table[ID].to_pylist()
@@ -338,23 +403,10 @@ def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanatio
             exists=ids,
             do=f"did you mean {near!r}?" if near else "name a lead of the run",
         )
-    facts = row.to_pylist()[0]
-    if facts["status"] != SCORED:
+    found: dict[str, Any] = row.to_pylist()[0]
+    if found["status"] != SCORED:
         raise Refused(
-            f"lead {lead_id!r} was not scored: {facts['status'].replace('_', ' ')}",
+            f"lead {lead_id!r} was not scored: {found['status'].replace('_', ' ')}",
             do="skipped.parquet of the run says why",
         )
-    values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
-    contributions = bundle.ensemble.explain(bundle.encoding.transform(values))
-    effects = _families(bundle).measure(contributions, bundle.calibrator)
-    return explain_leads(
-        effects,
-        values,
-        bundle.calibrator,
-        lead_ids=[lead_id],
-        as_of=scores.as_of,
-        stages=[facts["stage"]],
-        scores=[facts["score"]],
-        created=_created(values),
-        usual=bundle.usual,
-    )[0]
+    return found

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from lqmodel.csvfile import CSV, header, read_csv
-from lqmodel.declarations import Attribute, Declarations, Source, Sum
-from lqmodel.engine import KEY, as_text, fetch_row
+from lqmodel.declarations import Declarations, Max, Mean, Source, Sum, Taken
+from lqmodel.engine import KEY, TEXT, as_text, fetch_row
 from lqmodel.errors import BadData, ColumnMissing, NoInput, UsageError, WrongType, nearest
 
 __all__ = ["Reading", "check_overrides", "header", "read", "readings", "resolve"]
@@ -33,12 +36,14 @@ class Reading:
     """What declarations read from one source.
 
     ``numbers`` are the columns that a verb or a comparison takes as numbers, ``texts`` the others.
-    ``scales`` holds, for columns that are summed, the largest declared scale.
+    ``scales`` holds, for columns that are summed, the largest declared scale. ``both`` are those of the
+    numbers whose texts count as well.
     """
 
     numbers: frozenset[str]
     texts: frozenset[str]
     scales: Mapping[str, int]
+    both: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> list[str]:
@@ -62,37 +67,50 @@ def readings(
     model = declarations.model
     columns: dict[str, set[str]] = {name: set() for name in declarations.used_sources()}
     numbers: dict[str, set[str]] = {name: set() for name in columns}
+    texts: dict[str, set[str]] = {name: set() for name in columns}
     scales: dict[str, dict[str, int]] = {name: {} for name in columns}
     conditions = []
     for item in (*declarations.features, *declarations.facts):
         feature, source = item.feature, item.feature.source
         columns[source].update(feature.reads())
         conditions += [(source, condition) for condition in feature.where]
-        if isinstance(feature, Sum):
+        if isinstance(feature, Sum | Mean):
             numbers[source].add(feature.column)
             scales[source][feature.column] = max(feature.scale, scales[source].get(feature.column, 1))
-        elif isinstance(feature, Attribute) and feature.dtype == "number":
+        elif isinstance(feature, Max):
             numbers[source].add(feature.column)
+        elif isinstance(feature, Taken):
+            (numbers if feature.dtype == "number" else texts)[source].add(feature.column)
     if with_label:
-        conditions += [(model.label.source, c) for c in (*model.label.where, *model.label.lost)]
+        label = model.label
+        conditions += [(label.source, c) for c in (*label.where, *label.lost, *label.reopened)]
     for source, condition in conditions:
         columns[source].add(condition.column)
-        if not isinstance(condition.values[0], str | bool):
-            numbers[source].add(condition.column)
+        (texts if isinstance(condition.values[0], str | bool) else numbers)[source].add(condition.column)
     if model.population.account:
         columns[model.population.source].add(model.population.account)
+        texts[model.population.source].add(model.population.account)
     if display:
         columns[model.population.source].update(declarations.sources[model.population.source].display)
     return {
-        name: Reading(frozenset(numbers[name]), frozenset(used - numbers[name]), scales[name])
+        name: Reading(
+            frozenset(numbers[name]),
+            frozenset(used - numbers[name]),
+            scales[name],
+            frozenset(numbers[name] & texts[name]),
+        )
         for name, used in columns.items()
     }
 
 
-def resolve(source: Source, name: str, root: Path, overrides: Mapping[str, str]) -> str:
-    """Return the address of a source: the override or the declared one, variables filled in."""
-    uri = overrides.get(name, source.uri)
+def resolve(source: Source, name: str, root: Path, overrides: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the addresses of a source: the override or the declared ones, variables filled in."""
+    base = Path.cwd() if name in overrides else root
+    declared = (overrides[name],) if name in overrides else source.uri
+    return tuple(_resolve(uri, name, base) for uri in declared)
 
+
+def _resolve(uri: str, name: str, base: Path) -> str:
     def fill(found: re.Match[str]) -> str:
         if found[1] not in os.environ:
             raise NoInput(
@@ -110,7 +128,6 @@ def resolve(source: Source, name: str, root: Path, overrides: Mapping[str, str])
             exists=("CSV files", "Parquet files", "folders of Parquet files"),
             do="export the table to one of these",
         )
-    base = Path.cwd() if name in overrides else root
     return str((base / Path(uri).expanduser()).resolve())
 
 
@@ -126,14 +143,15 @@ def check_overrides(overrides: Mapping[str, str], sources: Collection[str]) -> N
             )
 
 
-def read(con: Backend, name: str, source: Source, uri: str, reading: Reading) -> ir.Table:
-    """Open one source.
+def read(con: Backend, name: str, source: Source, uris: Sequence[str], reading: Reading) -> ir.Table:
+    """Open one source, of one table or of several that hold the same columns.
 
     Returns
     -------
     ibis Table
         Grain: one row per fact, as in the file. Columns: ``__key`` (string), the declared time columns
-        as they are, ``reading.texts`` (as they are; floats as text), ``reading.numbers`` (float64).
+        as they are, ``reading.texts`` (string), ``reading.numbers`` (float64), and the texts of
+        ``reading.both`` (string) under names that begin with ``__text_``.
         Empty texts, declared missing texts and NaN are null.
 
     Raises
@@ -143,19 +161,43 @@ def read(con: Backend, name: str, source: Source, uri: str, reading: Reading) ->
     ColumnMissing, WrongType, BadData
         The content does not fit the declaration.
     """
-    times = [c for c in (source.occurred_at, source.known_at) if c]
+    times = time_columns(source)
     wanted = list(dict.fromkeys([source.key, *times, *reading.columns]))
-    raw = _open(con, name, source, Path(uri), wanted)
-    missing = ["", *source.missing]
-    cleaned = {c: _blank(raw[c], [""] if c == source.key else missing) for c in wanted}
+    several = [_open(con, f"{name}_{i}", name, source, Path(uri), wanted) for i, uri in enumerate(uris)]
+    typed = [
+        _typed(raw.select(*wanted), source, reading, f"source {name!r}: {uri}")
+        for raw, uri in zip(several, uris, strict=True)
+    ]
+    return typed[0] if len(typed) == 1 else ibis.union(*_alike(typed, times))
+
+
+def _typed(raw: ir.Table, source: Source, reading: Reading, where: str) -> ir.Table:
+    """Turn the columns of one file into what the declarations read them as."""
+    times, missing = time_columns(source), ["", *source.missing]
+    cleaned = {c: _blank(raw[c], [""] if c == source.key else missing) for c in raw.columns}
     raw = raw.select(**cleaned)
     numbers = {c: _as_number(raw[c], source) for c in sorted(reading.numbers)}
-    _check_numbers(raw, numbers, reading.scales, f"source {name!r}: {uri}")
-    texts = {c: as_text(raw[c]) if raw[c].type().is_numeric() else raw[c] for c in sorted(reading.texts)}
+    _check_numbers(raw, numbers, reading.scales, where)
+    texts = {c: raw[c] if c in times else as_text(raw[c]) for c in sorted(reading.texts)}
+    texts |= {TEXT + c: as_text(raw[c]) for c in sorted(reading.both)}
     return raw.select(**{KEY: as_text(raw[source.key])} | {c: raw[c] for c in times} | texts | numbers)
 
 
-def _open(con: Backend, name: str, source: Source, path: Path, wanted: list[str]) -> ir.Table:
+def time_columns(source: Source) -> list[str]:
+    """Return the columns of a source that hold its moments."""
+    return [c for c in (source.occurred_at, source.known_at, source.valid_until) if c]
+
+
+def _alike(tables: list[ir.Table], times: list[str]) -> list[ir.Table]:
+    """Bring tables of different files together: where the types of a column of times differ it is read as text."""
+    mixed = [c for c in times if len({table[c].type() for table in tables}) > 1]
+    return [
+        table.select(**{c: as_text(table[c]) if c in mixed else table[c] for c in tables[0].columns})
+        for table in tables
+    ]
+
+
+def _open(con: Backend, table: str, name: str, source: Source, path: Path, wanted: list[str]) -> ir.Table:
     where = f"source {name!r}"
     if not path.exists():
         folder = path.parent
@@ -167,18 +209,31 @@ def _open(con: Backend, name: str, source: Source, path: Path, wanted: list[str]
         )
     if path.is_file() and path.name.lower().endswith(CSV):
         _check_columns(header(path, source), f"{where}: {path}", wanted)
-        return read_csv(con, f"__{name}_text", source, path, wanted, f"{where}: {path}")
+        return read_csv(con, f"__{table}_text", source, path, wanted, f"{where}: {path}")
     files = _parquet_files(path, where)
     try:
-        table = con.read_parquet([_literal(file) for file in files], union_by_name=True)
-    except duckdb.Error as error:
+        _check_each(files, where, wanted, [source.key, *time_columns(source)])
+        opened = con.read_parquet([_literal(file) for file in files], union_by_name=True)
+    except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
         raise BadData(
             f"cannot be read: {str(error).splitlines()[0]}",
             where=f"{where}: {path}",
             do="write the Parquet file anew, or give the right file",
         ) from error
-    _check_columns(table.columns, f"{where}: {path}", wanted)
-    return table
+    _check_columns(opened.columns, f"{where}: {path}", wanted)
+    return opened
+
+
+def _check_each(files: list[str], where: str, wanted: list[str], needed: list[str]) -> None:
+    """Refuse a file of a folder in which a column seems to have another name: its rows would hold no value.
+
+    A file that was written before a column was there has no column of its own instead.
+    """
+    names = {file: set(pq.read_schema(file).names) for file in files} if len(files) > 1 else {}
+    usual = set().union(*(there for there in names.values() if there.issuperset(wanted)))
+    for file, there in names.items():
+        renamed = bool(usual) and not there <= usual
+        _check_columns(sorted(there), f"{where}: {file}", wanted if renamed else needed)
 
 
 def _parquet_files(path: Path, where: str) -> list[str]:

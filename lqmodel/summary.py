@@ -17,18 +17,47 @@ def summary(metrics: Mapping[str, Any]) -> str:
         else " (no clock: other leads, not later time)"
     )
     lines = [
+        *(f"warning: {w}" for w in metrics["warnings"]),
         f"held out  {test['snapshots']:,} snapshots of {test['leads']:,} leads, {test['wins']:,} wins{span}",
         "",
     ]
     lines += quality_table({"model": quality, **metrics["baselines"]})
     lines += ["", *bands_table(quality["bands"])]
-    lines += [f"warning: {w}" for w in metrics["warnings"]]
+    lines += _handed(metrics.get("first_handoffs")) + _segmented(metrics.get("segments"))
     return "\n".join(lines)
+
+
+def _handed(handed: Mapping[str, Any] | None) -> list[str]:
+    """Say what sales would get; each lead counts once, at its first handoff."""
+    if not handed or handed["observed"] is None:
+        return []
+    seen = handed["observed"]
+    return [
+        "",
+        f"handoffs  {handed['per_week']:.1f} first handoffs a week over {handed['weeks']:.0f} weeks, each lead once: "
+        f"{handed['predicted']:.1%} predicted, {seen['value']:.1%} won ({seen['low']:.1%} to {seen['high']:.1%})",
+    ]
+
+
+def _segmented(found: Mapping[str, Any] | None) -> list[str]:
+    if not found or not found["looked_at"]:
+        return []
+    return [
+        f"segments  {found['apart']} of {found['looked_at']} apart from what was predicted; "
+        f"chance alone would give about {found['by_chance']:.1f}"
+    ]
 
 
 def quality_table(columns: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Write figures by row and models by column, with the interval of the first column."""
-    known = ["model", "base rate", "points rule", "logistic regression"]
+    known = [
+        "model",
+        "base rate",
+        "points rule",
+        "your points table",
+        "existing score",
+        "logistic regression",
+    ]
     names = sorted(columns, key=lambda name: known.index(name) if name in known else len(known))
     first = columns[names[0]]
     widths = [max(len(n), 8) for n in names]

@@ -15,9 +15,11 @@ from lqmodel.fitting import Fit, fit
 from lqmodel.inputs import Inputs
 from lqmodel.judging import Evaluated, describe_part, evaluate_recipe
 from lqmodel.reasons import Families, Usual
+from lqmodel.skew import reference_of
 from lqmodel.stages import Policy, solve_policy
 from lqmodel.trainingset import Snapshots, lead_hashes
 from lqmodel.version import VERSION
+from lqmodel.wonlost import won_against_lost
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def train(
         "audit": found.to_json(),
         "notices": list(notices),
         "shipped": describe_part(snapshots),
+        "won_lost": won_against_lost(snapshots, declarations.model.classifier.seed).to_json(),
         "tuning": tuning.to_json() if tuning else None,
     }
     bundle = Bundle(
@@ -74,6 +77,7 @@ def train(
         policy=policy,
         usual=_usual(shipped, snapshots),
         fitted=_fitted(snapshots, inputs),
+        reference=reference_of(snapshots),
         metrics=metrics,
         card=card(declarations, metrics, shipped.params),
         data=inputs.digest(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,20 +13,24 @@ import numpy as np
 import pyarrow as pa
 
 from lqmodel import engine
-from lqmodel.asof import MOST, Facts, iso, weekly_grid
-from lqmodel.declarations import Column, Declarations, Duration, Model
+from lqmodel.asof import iso
+from lqmodel.declarations import DAY, Column, Declarations
+from lqmodel.declarations.points import UNTIL_THEN
 from lqmodel.engine import CREATED, KEY, fetch, fetch_row, materialise, settled
 from lqmodel.errors import BadData, Refused, TooFewWins
-from lqmodel.features import features
 from lqmodel.inputs import Inputs
-from lqmodel.labels import closings, group, label, last_mature, population
+from lqmodel.labels import group, label, population
+from lqmodel.maturity import mature_moments, out_of_reach, won_and_lost
+from lqmodel.sweep import features_at
 from lqmodel.verbs import matches, reach
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ID, AS_OF, CREATED_AT, GROUP, WON = "lead_id", "as_of", "created", "group", "won"
+ID, AS_OF, CREATED_AT, EPISODE, GROUP, WON = "lead_id", "as_of", "created", "episode", "group", "won"
 WON_KNOWN = "__won_known"  # int64 microseconds UTC: when the win could first be known; null if never won
+LEAST_TO_LEARN = 1 / 3
+"""Of the time that a horizon leaves of the mature history, what the test must leave to learn from."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,8 +40,8 @@ class Snapshots:
     Attributes
     ----------
     table : pyarrow.Table
-        lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), group (string: the
-        account, else the lead), won (int8, 0 or 1), __won_known (int64 microseconds UTC: when the win could
+        lead_id (string), as_of and created (timestamp[us, UTC]; null without a clock), episode (int64: the
+        which time the lead is worked, counted from 1), group (string: the account, else the lead), won (int8, 0 or 1), __won_known (int64 microseconds UTC: when the win could
         first be known), then the features by name (float64 or string), and the facts that gates look at.
     columns : tuple of Column
         The model's columns, by name.
@@ -102,12 +107,13 @@ class Snapshots:
     def split(self) -> tuple[Snapshots, Snapshots]:
         """Split into training and test: the latest stretch is the test, labels known before it is the training.
 
-        Without a clock the test is a share of the groups, chosen by a hash of their names.
+        A test that would leave less than `LEAST_TO_LEARN` of what a horizon leaves is shortened to that; see
+        `smalldata.shortened`. Without a clock the test is a share of the groups, chosen by a hash of their names.
 
         Raises
         ------
         Refused
-            The history is too short for the declared test.
+            The history is too short to learn from and to hold out a week.
         """
         evaluation, horizon = self.declarations.model.evaluation, self.declarations.model.label.horizon
         if horizon is None:
@@ -118,17 +124,16 @@ class Snapshots:
             )
             return self.take(~held_out), self.take(held_out)
         as_of = self.as_of
-        first_test = int(as_of.max()) - evaluation.test.us + 1
         lag = self.declarations.sources[self.declarations.model.label.source].lag.us
-        test = as_of >= first_test
+        test = as_of > int(as_of.max()) - test_length(self.declarations, int(as_of.min()), int(as_of.max()))
         # the last label that training may use is known just before the first test as_of
         train = as_of + horizon.us + lag <= as_of[test].min()
         if not train.any():
-            days = (int(as_of.max()) - int(as_of.min())) / 86_400_000_000
+            days = (int(as_of.max()) - int(as_of.min())) / DAY
             raise Refused(
-                f"the mature snapshots cover {days:.0f} days ({iso(int(as_of.min()))} to {iso(int(as_of.max()))}): too few for a test of "
-                f"{evaluation.test.text} after a horizon of {horizon.text}",
-                do="shorten evaluation.test or label.horizon, or give a longer history",
+                f"the mature snapshots cover {days:.0f} days ({iso(int(as_of.min()))} to {iso(int(as_of.max()))}): too few to "
+                f"learn from and to hold out a week after a horizon of {horizon.text}",
+                do=f"shorten label.horizon, or give a longer history; {UNTIL_THEN}",
             )
         return self.take(train)._as_known_at(int(as_of[test].min())), self.take(test)
 
@@ -159,6 +164,19 @@ class Snapshots:
         return frame, self.table[WON].to_pandas()
 
 
+def test_length(declarations: Declarations, first: int, last: int) -> int:
+    """Return how long the test is where mature snapshots lie from ``first`` to ``last``; all in microseconds.
+
+    As declared, but so short that `LEAST_TO_LEARN` of what a horizon leaves is left to learn from, and no
+    shorter than a week.
+    """
+    model = declarations.model
+    if model.label.horizon is None:
+        raise TypeError("without a clock the test is a share of the leads")
+    left = last - first - model.label.horizon.us - declarations.sources[model.label.source].lag.us
+    return min(model.evaluation.test.us, max(int(left * (1 - LEAST_TO_LEARN)), 7 * DAY))
+
+
 def hash_share(groups: np.ndarray) -> np.ndarray:
     """Map names to [0, 1) by a hash that never changes, shape (n,), float64."""
     names, inverse = np.unique(groups.astype(str), return_inverse=True)
@@ -171,8 +189,12 @@ def lead_hashes(lead_ids: np.ndarray) -> list[str]:
     return [hashlib.blake2b(str(lead).encode(), digest_size=6).hexdigest() for lead in lead_ids]
 
 
-def training_set(declarations: Declarations, inputs: Inputs) -> Snapshots:
+def training_set(
+    declarations: Declarations, inputs: Inputs, observed_from: Mapping[str, int] | None = None
+) -> Snapshots:
     """Build all mature snapshots of a model with their labels.
+
+    ``observed_from``: source → first moment covered, where a model that was fitted elsewhere knows better.
 
     Raises
     ------
@@ -182,7 +204,7 @@ def training_set(declarations: Declarations, inputs: Inputs) -> Snapshots:
         No snapshot is mature yet.
     """
     build = _dated if declarations.model.has_clock else _undated
-    snapshots = build(declarations, inputs)
+    snapshots = build(declarations, inputs, {**inputs.observed_from(), **(observed_from or {})})
     wins = int(snapshots.won.sum())
     if wins in (0, len(snapshots)):
         found = "no win" if wins == 0 else "nothing but wins"
@@ -190,24 +212,27 @@ def training_set(declarations: Declarations, inputs: Inputs) -> Snapshots:
             f"{found} among {len(snapshots)} labelled snapshots",
             where=f"models/{declarations.name}.toml [label]",
             exists=_label_values(declarations, inputs),
-            do="check label.where against the values that stand there",
+            do="check label.where against the values that stand there" + ("" if wins else f"; {UNTIL_THEN}"),
         )
     return snapshots
 
 
 def _label_values(declarations: Declarations, inputs: Inputs) -> list[str]:
-    source = declarations.model.label.source
-    table, column = inputs.facts[source].table, declarations.model.label.where[0].column
+    source, where = declarations.model.label.source, declarations.model.label.where
+    if not where:
+        return [f"{inputs.facts[source].rows} rows in source {source!r}, each a win"]
+    table, column = inputs.facts[source].table, where[0].column
     values = table.group_by(value=table[column]).aggregate(n=table.count())
     values = fetch(values.order_by(ibis.desc("n"), "value").limit(10))
     return [f"{column} = {row['value']!r} ({row['n']} rows)" for row in values.to_pylist()]
 
 
-def _dated(declarations: Declarations, inputs: Inputs) -> Snapshots:
+def _dated(declarations: Declarations, inputs: Inputs, observed: Mapping[str, int]) -> Snapshots:
     model = declarations.model
     leads, outcomes = inputs.facts[model.population.source], inputs.facts[model.label.source]
-    grid = _grid(leads, outcomes, model)
-    everyone = population(leads, closings(outcomes, model), model, grid)
+    customers = None if model.population.customers is None else inputs.facts[model.population.customers]
+    moments = mature_moments(leads, outcomes, inputs, model)
+    everyone = population(leads, outcomes, model, moments, customers)
     everyone = materialise(inputs.con, "__everyone", everyone)
     late = fetch_row(everyone.aggregate(n=everyone.count(where=everyone.late)))["n"]
     snapshots = everyone.filter(~everyone.late).drop("late")
@@ -216,47 +241,20 @@ def _dated(declarations: Declarations, inputs: Inputs) -> Snapshots:
         "__snapshots",
         snapshots.mutate(**{WON: label(snapshots, model), WON_KNOWN: snapshots.won_known}),
     )
-    table = _with_features(snapshots, inputs, declarations)
+    table = _with_features(snapshots, inputs, declarations, observed)
     counts = {"won before as_of but known later, left out": late} if late else {}
-    return _snapshots(table, declarations, counts | _reaching_back(table, inputs, declarations))
+    counts |= out_of_reach(leads, outcomes, model, moments)
+    counts |= won_and_lost(snapshots, outcomes, model)
+    return _snapshots(table, declarations, counts | _reaching_back(table, observed, declarations))
 
 
-def _grid(leads: Facts, outcomes: Facts, model: Model) -> list[int]:
-    """Return the moments at which leads are there and whose horizon the outcomes cover."""
-    every, horizon = model.population.every, model.label.horizon
-    if every is None or horizon is None or leads.observed_from is None or outcomes.observed_from is None:
-        raise TypeError("a dated training set needs a grid")
-    _check_last(outcomes, horizon)
-    first = max(leads.observed_from, outcomes.observed_from)
-    grid = weekly_grid(first, last_mature(outcomes, model), every, model.zone)
-    if not grid:
-        raise Refused(
-            f"no snapshot is mature: source {outcomes.name!r} covers {iso(outcomes.observed_from)} to "
-            f"{iso(outcomes.observed_until or 0)}, too short for a week's start and a horizon of {horizon.text}",
-            do="shorten label.horizon, or wait until more outcomes are known",
-        )
-    return grid
-
-
-def _check_last(outcomes: Facts, horizon: Duration) -> None:
-    """Refuse to take a lone outcome far in the future for the end of what is covered: all before it would be losses."""
-    if outcomes.source.observed_until is not None or outcomes.observed_until is None:
-        return
-    table = outcomes.table
-    usual = int(fetch_row(table.aggregate(usual=table[engine.OCCURRED].quantile(MOST)))["usual"])
-    if outcomes.observed_until - usual > 3 * horizon.us:
-        raise BadData(
-            f"the last outcome is of {iso(outcomes.observed_until - 1)}, but 99 % of them are before {iso(usual)}",
-            where=f"source {outcomes.name!r}",
-            do=f"mend that date, or declare observed_until in [{outcomes.name}] of features/sources.toml",
-        )
-
-
-def _reaching_back(table: pa.Table, inputs: Inputs, declarations: Declarations) -> dict[str, int]:
+def _reaching_back(
+    table: pa.Table, observed: Mapping[str, int], declarations: Declarations
+) -> dict[str, int]:
     """Count, for each source, the snapshots with windows that begin before the source does."""
     as_of = table[AS_OF].to_numpy()
     counts = {}
-    for name, start in sorted(inputs.observed_from().items()):
+    for name, start in sorted(observed.items()):
         bounds = [
             reach(item.feature, column.window)
             for item in declarations.features
@@ -270,10 +268,10 @@ def _reaching_back(table: pa.Table, inputs: Inputs, declarations: Declarations) 
     return counts
 
 
-def _undated(declarations: Declarations, inputs: Inputs) -> Snapshots:
+def _undated(declarations: Declarations, inputs: Inputs, observed: Mapping[str, int]) -> Snapshots:
     model = declarations.model
     leads = inputs.facts[model.population.source]
-    won = matches(leads.table, model.label.where).cast("int8")
+    won = matches(leads.table, model.label.where).ifelse(1, 0).cast("int8")
     unlabelled = _unlabelled(leads.table, declarations)
     # filtered first: a user's column may be called as one of ours, and is replaced by the selection
     snapshots = leads.table.filter(~unlabelled).select(
@@ -282,12 +280,13 @@ def _undated(declarations: Declarations, inputs: Inputs) -> Snapshots:
             engine.GROUP: group(leads, model),
             engine.AS_OF: ibis.literal(0, "int64"),
             CREATED: ibis.null("int64"),
+            engine.EPISODE: ibis.literal(1, "int64"),
             WON: won,
             WON_KNOWN: ibis.null("int64"),
         },
     )
     snapshots = materialise(inputs.con, "__snapshots", snapshots)
-    table = _with_features(snapshots, inputs, declarations)
+    table = _with_features(snapshots, inputs, declarations, observed)
     table = table.set_column(table.schema.get_field_index(AS_OF), AS_OF, pa.nulls(len(table), pa.int64()))
     n_unlabelled = leads.rows - len(table)
     return _snapshots(
@@ -301,24 +300,27 @@ def _unlabelled(table: ir.Table, declarations: Declarations) -> ir.BooleanValue:
     return ibis.and_(*empty)
 
 
-def _with_features(snapshots: ir.Table, inputs: Inputs, declarations: Declarations) -> pa.Table:
+def _with_features(
+    snapshots: ir.Table, inputs: Inputs, declarations: Declarations, observed: Mapping[str, int]
+) -> pa.Table:
     """Return the snapshots with their features, ordered by lead and time."""
     at = snapshots.select(KEY, engine.AS_OF, CREATED)
-    wide = features(at, inputs.facts, (*declarations.features, *declarations.facts), inputs.observed_from())
-    joined = snapshots.left_join(wide.drop(CREATED), [KEY, engine.AS_OF])
+    declared = (*declarations.features, *declarations.facts)
     named = {
         ID: KEY,
         AS_OF: engine.AS_OF,
         CREATED_AT: CREATED,
+        EPISODE: engine.EPISODE,
         GROUP: engine.GROUP,
         WON: WON,
         WON_KNOWN: WON_KNOWN,
     }
     named |= {column.name: column.name for column in declarations.columns()}
-    named |= {column: column for column in declarations.fact_columns().values()}
-    return fetch(
-        joined.select(**{ours: joined[theirs] for ours, theirs in named.items()}).order_by(ID, AS_OF)
-    )
+    named |= {column: column for column in declarations.columns_beside()}
+    with features_at(at, inputs.facts, declared, observed) as wide:
+        joined = snapshots.left_join(wide.drop(CREATED), [KEY, engine.AS_OF])
+        chosen = joined.select(**{ours: joined[theirs] for ours, theirs in named.items()})
+        return fetch(chosen.order_by(ID, AS_OF))
 
 
 def _snapshots(table: pa.Table, declarations: Declarations, counts: dict[str, int]) -> Snapshots:
@@ -328,6 +330,9 @@ def _snapshots(table: pa.Table, declarations: Declarations, counts: dict[str, in
             where=f"models/{declarations.name}.toml [population]",
             do="check population.max_age, and whether the leads were created before the outcomes end",
         )
+    # a number written into a query comes back in the engine's own width
+    for name, kind in ((WON, pa.int8()), (EPISODE, pa.int64()), (WON_KNOWN, pa.int64())):
+        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(kind))
     for name in (AS_OF, CREATED_AT):
         moments = table[name].cast(pa.timestamp("us", "UTC"))
         table = table.set_column(table.schema.get_field_index(name), name, moments)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,21 +9,10 @@ from pathlib import Path
 
 import pandas  # noqa: F401 - first of all, so that `predict` in this process does not keep it out of pyarrow
 import pytest
+from once import once
 from projects import Trained, train, write_company, write_flat
 
 from lqmodel.cli import main
-
-
-def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Trained:
-    """Build a project in a folder that all workers of this test run share; the first one that needs it does."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with (shared / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / f"{name}.done").exists():
-            build(shared / name)
-            (shared / f"{name}.done").touch()
-    return Trained(shared / name)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +23,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         write_company(root)
         train(root, register=0)
 
-    return _once(tmp_path_factory, "company", build)
+    return Trained(once(tmp_path_factory, "company", build))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +34,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         write_flat(root)
         train(root, register=2)
 
-    return _once(tmp_path_factory, "flat", build)
+    return Trained(once(tmp_path_factory, "flat", build))
 
 
 @dataclass(frozen=True)

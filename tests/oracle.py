@@ -7,7 +7,8 @@ Written from the definitions, not from the code that it judges. A fact is a dict
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,10 +44,39 @@ def fits(fact: Fact, where: Mapping[str, Any]) -> bool:
     return True
 
 
-def within(facts: Sequence[Fact], as_of: int, oldest: int | None, newest: int = 0) -> list[Fact]:
-    """Facts with as_of − oldest ≤ occurred < as_of − newest."""
-    first = -math.inf if oldest is None else as_of - oldest
-    return [f for f in facts if first <= f["occurred"] < as_of - newest]
+@dataclass(frozen=True)
+class View:
+    """What one lead's facts look like from one moment.
+
+    ``rows`` are all facts known, ``matching`` those that fit the feature's ``where``.
+    """
+
+    feature: Mapping[str, Any]
+    rows: Sequence[Fact]
+    matching: Sequence[Fact]
+    as_of: int
+    created: int
+    zone: str
+
+    def within(self, oldest: int | None, newest: int = 0) -> list[Fact]:
+        """Matching facts with as_of - oldest ≤ occurred < as_of - newest."""
+        return self._between(self.matching, oldest, newest)
+
+    def any_within(self, oldest: int | None) -> list[Fact]:
+        return self._between(self.rows, oldest, 0)
+
+    def given(self, oldest: int | None) -> list[Any]:
+        """Values of the feature's column, without the missing ones."""
+        values = [f[self.feature["column"]] for f in self.within(oldest)]
+        return [v for v in values if v is not None]
+
+    def newest(self) -> list[Fact]:
+        last = max((f["occurred"] for f in self.matching), default=None)
+        return [f for f in self.matching if f["occurred"] == last]
+
+    def _between(self, facts: Sequence[Fact], oldest: int | None, newest: int) -> list[Fact]:
+        first = -math.inf if oldest is None else self.as_of - oldest
+        return [f for f in facts if first <= f["occurred"] < self.as_of - newest]
 
 
 def columns(
@@ -57,65 +87,124 @@ def columns(
     created: int,
     as_of: int,
     observed_from: int | None,
+    zone: str = "UTC",
 ) -> dict[str, Any]:
     """Every column of one declared feature (a TOML table) for one lead at one moment."""
     known = known_before(facts, lead, as_of)
     matching = [f for f in known if fits(f, feature.get("where", {}))]
-    verb = feature["verb"]
-    if verb in ("attribute", "completeness", "recency"):
-        return {name: globals()[verb](matching, feature, created, as_of)}
+    view, verb = View(feature, known, matching, as_of, created, zone), feature["verb"]
+    if verb in OF_HISTORY:
+        return {name: OF_HISTORY[verb](view)}
     result = {}
     for window in feature["windows"]:
         w = length(window)
         reach = None if w is None else 2 * w if verb == "trend" else w
         missing = reach is not None and observed_from is not None and as_of - reach < observed_from
-        result[f"{name}_{window}"] = None if missing else globals()[verb](matching, feature, as_of, w)
+        result[f"{name}_{window}"] = None if missing else OF_WINDOW[verb](view, w)
     return result
 
 
-def count(matching: Sequence[Fact], feature: Mapping[str, Any], as_of: int, w: int | None) -> float:
-    return float(len(within(matching, as_of, w)))
+def count(view: View, w: int | None) -> float:
+    return float(len(view.within(w)))
 
 
-def sum(matching: Sequence[Fact], feature: Mapping[str, Any], as_of: int, w: int | None) -> float:
-    scale, total = feature.get("scale", 1000), 0
-    for fact in within(matching, as_of, w):
-        value = fact[feature["column"]]
-        total += 0 if value is None else math.floor(value * scale + 0.5)
-    return total / scale
+def distinct(view: View, w: int | None) -> float:
+    return float(len(set(view.given(w))))
 
 
-def distinct(matching: Sequence[Fact], feature: Mapping[str, Any], as_of: int, w: int | None) -> float:
-    return float(len({f[feature["column"]] for f in within(matching, as_of, w)} - {None}))
+def active_days(view: View, w: int | None) -> float:
+    return float(len({local_date(f["occurred"], view.zone) for f in view.within(w)}))
 
 
-def trend(matching: Sequence[Fact], feature: Mapping[str, Any], as_of: int, w: int) -> float:
-    now, before = len(within(matching, as_of, w)), len(within(matching, as_of, 2 * w, w))
+def total(view: View, w: int | None) -> float:
+    return scaled(view, w) / view.feature.get("scale", 1000)
+
+
+def mean(view: View, w: int | None) -> float | None:
+    n = len(view.given(w))
+    return scaled(view, w) / (n * view.feature.get("scale", 1000)) if n else None
+
+
+def scaled(view: View, w: int | None) -> int:
+    scale, added = view.feature.get("scale", 1000), 0
+    for value in view.given(w):
+        added += math.floor(value * scale + 0.5)
+    return added
+
+
+def greatest(view: View, w: int | None) -> float | None:
+    return max(view.given(w), default=None)
+
+
+def share(view: View, w: int | None) -> float | None:
+    rows = view.any_within(w)
+    return len(view.within(w)) / len(rows) if rows else None
+
+
+def trend(view: View, w: int) -> float:
+    now, before = len(view.within(w)), len(view.within(2 * w, w))
     return math.floor(math.log((now + 1) / (before + 1)) * 1e9 + 0.5) / 1e9
 
 
-def recency(matching: Sequence[Fact], feature: Mapping[str, Any], created: int, as_of: int) -> float | None:
-    if matching:
-        return (as_of - max(f["occurred"] for f in matching)) / DAY
-    return (as_of - created) / DAY + 1 if "direction" in feature else None
+def decayed(view: View) -> float:
+    half_life, weights = int(view.feature["half_life"][:-1]), 0
+    for fact in view.within(20 * half_life * DAY):
+        age = (view.as_of - fact["occurred"]) // DAY
+        weights += math.floor(2**20 * 2 ** (-age / half_life) + 0.5)
+    return weights / 2**20
 
 
-def newest(matching: Sequence[Fact]) -> list[Fact]:
-    last = max((f["occurred"] for f in matching), default=None)
-    return [f for f in matching if f["occurred"] == last]
+def recency(view: View) -> float | None:
+    if view.matching:
+        return (view.as_of - max(f["occurred"] for f in view.matching)) / DAY
+    return (view.as_of - view.created) / DAY + 1 if "direction" in view.feature else None
 
 
-def attribute(matching: Sequence[Fact], feature: Mapping[str, Any], created: int, as_of: int) -> Any:
-    values = [f[feature["column"]] for f in newest(matching)]
+def tenure(view: View) -> float | None:
+    if view.matching:
+        return (view.as_of - min(f["occurred"] for f in view.matching)) / DAY
+    return 0.0 if "direction" in view.feature else None
+
+
+def attribute(view: View) -> Any:
+    values = [f[view.feature["column"]] for f in view.newest()]
     return max((v for v in values if v is not None), default=None)
 
 
-def completeness(
-    matching: Sequence[Fact], feature: Mapping[str, Any], created: int, as_of: int
-) -> float | None:
-    of = feature["of"]
-    shares = [len([c for c in of if f[c] is not None]) / len(of) for f in newest(matching)]
+def latest(view: View) -> Any:
+    filled = [f for f in view.matching if f[view.feature["column"]] is not None]
+    return attribute(replace(view, matching=filled))
+
+
+def completeness(view: View) -> float | None:
+    of = view.feature["of"]
+    shares = [len([c for c in of if f[c] is not None]) / len(of) for f in view.newest()]
     return max(shares, default=None)
+
+
+OF_WINDOW: dict[str, Callable[..., Any]] = {
+    "count": count,
+    "distinct": distinct,
+    "active_days": active_days,
+    "sum": total,
+    "mean": mean,
+    "max": greatest,
+    "share": share,
+    "trend": trend,
+}
+OF_HISTORY: dict[str, Callable[[View], Any]] = {
+    "decayed": decayed,
+    "recency": recency,
+    "tenure": tenure,
+    "attribute": attribute,
+    "latest": latest,
+    "completeness": completeness,
+}
+
+
+def local_date(us: int, zone: str) -> date:
+    """The date on the calendar of a zone at a moment."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(ZoneInfo(zone)).date()
 
 
 def moment(text: str, zone: str) -> int:

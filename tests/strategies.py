@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,21 +31,29 @@ WINDOWS = (DAY, 2 * DAY, 7 * DAY, 14 * DAY)
 LEADS = tuple(f"L{i:02d}" for i in range(12))
 UNKNOWN = "nobody"
 
-# the edges of every window, of as_of itself, and of what the lag lets through, each ± 1 µs
+FADED = 20 * DAY  # a row so old weighs nothing with a half-life of one day
+MIDNIGHTS = tuple(h * HOUR for h in (13, 14, 37, 38))  # in Berlin before NOON, in winter and in summer
+
+# the edges of every window, of as_of itself, of what the lag lets through and of dates, each ± 1 µs
 EDGES = sorted(
-    {NOON - back + nudge for back in (0, LAG, *WINDOWS, *(w + LAG for w in WINDOWS)) for nudge in (-1, 0, 1)}
+    {
+        NOON - back + nudge
+        for back in (0, LAG, *WINDOWS, *(w + LAG for w in WINDOWS), FADED, *MIDNIGHTS)
+        for nudge in (-1, 0, 1)
+    }
 )
 MOMENTS = st.one_of(
     st.sampled_from(EDGES),
     st.integers(NOON - 20 * DAY, NOON + 5 * DAY),
     st.sampled_from([us("2024-02-29T00:00Z"), us("2024-02-29T23:59:59.999999Z")]),
 )
-DELAYS = st.sampled_from([0, 0, 0, 1, HOUR - 1, HOUR, 3 * DAY])  # ingestion after occurrence
-TYPES = st.sampled_from(["page_view", "page_view", "email", "call", None])
-PAGES = st.sampled_from(["pricing", "service", "Preise, neu", None])
-DURATIONS = st.sampled_from([None, 0.0, 0.0005, 0.1, 2.5, 4.999, 5.0, -3.25, 1e6])
-PLANS = st.sampled_from(["free", "pro", "Ünïted, plan", None])
-SEATS = st.sampled_from([None, 0.0, 1.0, 2.5, 1e9])
+DELAYS = (0, 0, 0, 1, HOUR - 1, HOUR, 3 * DAY)  # ingestion after occurrence
+TYPES = ("page_view", "page_view", "email", "call", None)
+PAGES = ("pricing", "service", "Preise, neu", None)
+DURATIONS = (None, 0.0, 0.0005, 0.1, 2.5, 4.999, 5.0, -3.25, 1e6)
+PLANS = ("free", "pro", "Zero", "Ünïted, plan", None)  # a capital is less than any small letter
+SEATS = (None, 0.0, 1.0, 2.5, 1e9)
+DATED = (NOON - 7 * DAY, NOON - 1, NOON - 1, NOON, NOON + DAY)  # few, so that rows tie
 
 
 @dataclass(frozen=True)
@@ -58,10 +67,20 @@ class History:
     def facts(self, source: str) -> list[dict[str, Any]]:
         return list(getattr(self, source))
 
+    def moved(self, by: int) -> History:
+        """The same history, so many microseconds later."""
+        return History(
+            *(
+                [{**f, "occurred": f["occurred"] + by, "known": f["known"] + by} for f in facts]
+                for facts in (self.leads, self.events, self.profiles)
+            )
+        )
+
 
 def events(leads: Sequence[str] = (*LEADS[:-2], UNKNOWN)) -> st.SearchStrategy[dict[str, Any]]:
     """One event; the last two leads never have any. Repeated moments make ties."""
-    return st.builds(_event, st.sampled_from(leads), MOMENTS, DELAYS, TYPES, PAGES, DURATIONS, st.booleans())
+    drawn = (st.sampled_from(choices) for choices in (DELAYS, TYPES, PAGES, DURATIONS, (True, False)))
+    return st.builds(_event, st.sampled_from(leads), MOMENTS, *drawn)
 
 
 def _event(
@@ -87,28 +106,21 @@ def _event(
 
 def profiles() -> st.SearchStrategy[dict[str, Any]]:
     """One dated row of what a lead was at a time."""
-    return st.builds(
-        lambda lead, at, plan, seats: {
-            "lead": lead,
-            "occurred": at,
-            "known": at,
-            "plan": plan,
-            "seats": seats,
-        },
-        st.sampled_from(LEADS[:-1]),
-        st.sampled_from([NOON - 7 * DAY, NOON - 1, NOON - 1, NOON, NOON + DAY]),  # few, so that rows tie
-        PLANS,
-        SEATS,
-    )
+    return st.builds(_profile, *(st.sampled_from(c) for c in (LEADS[:-1], DATED, PLANS, SEATS)))
+
+
+def _profile(lead: str, at: int, plan: str | None, seats: float | None) -> dict[str, Any]:
+    return {"lead": lead, "occurred": at, "known": at, "plan": plan, "seats": seats}
 
 
 @st.composite
 def lead_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     created = draw(st.lists(MOMENTS, min_size=len(LEADS), max_size=len(LEADS)))
-    return [
-        {"lead": lead, "occurred": at, "known": at, "industry": f"kind {i % 3}" if i % 4 else None}
-        for i, (lead, at) in enumerate(zip(LEADS, created, strict=True))
-    ]
+    return [_lead(i, lead, at) for i, (lead, at) in enumerate(zip(LEADS, created, strict=True))]
+
+
+def _lead(i: int, lead: str, at: int) -> dict[str, Any]:
+    return {"lead": lead, "occurred": at, "known": at, "industry": f"kind {i % 3}" if i % 4 else None}
 
 
 @st.composite
@@ -118,6 +130,29 @@ def histories(draw: st.DrawFn, most: int = 120) -> History:
         draw(lead_rows()),
         draw(st.lists(events(), min_size=1, max_size=most)),
         draw(st.lists(profiles(), min_size=1, max_size=most // 4)),
+    )
+
+
+def many_histories(seed: int, leads: int) -> History:
+    """The same kind of history for many leads at once: too many to be drawn one by one."""
+    rng = random.Random(seed)
+    names = [f"L{i:04d}" for i in range(leads)]
+
+    def moment() -> int:
+        return rng.choice(EDGES) if rng.random() < 0.5 else rng.randrange(NOON - 20 * DAY, NOON + 5 * DAY)
+
+    def event(lead: str) -> dict[str, Any]:
+        drawn = (rng.choice(choices) for choices in (DELAYS, TYPES, PAGES, DURATIONS, (True, False)))
+        return _event(lead, moment(), *drawn)
+
+    return History(
+        [_lead(i, lead, moment()) for i, lead in enumerate(names)],
+        [event(lead) for lead in names for _ in range(rng.choice((0, 1, 2, 5, 9, 20)))],
+        [
+            _profile(lead, *(rng.choice(c) for c in (DATED, PLANS, SEATS)))
+            for lead in names
+            for _ in range(rng.choice((0, 1, 2, 4)))
+        ],
     )
 
 
@@ -194,8 +229,40 @@ ENGAGEMENT: dict[str, Any] = {
     "pages": {"verb": "distinct", "column": "page", "windows": ["1d", "ever"]},
     "stays": {"verb": "distinct", "column": "duration_s", "where": {"type": "email"}, "windows": ["7d"]},
     "visits_trend": {"verb": "trend", "where": {"type": "page_view"}, "windows": ["1d", "7d"]},
+    "busy_days": {"verb": "active_days", "windows": ["2d", "14d", "ever"]},
+    "view_days": {"verb": "active_days", "where": {"type": "page_view"}, "windows": ["7d"]},
+    "stay": {"verb": "mean", "column": "duration_s", "windows": ["1d", "7d", "ever"]},
+    "call_stay": {
+        "verb": "mean",
+        "column": "duration_s",
+        "where": {"type": "call"},
+        "windows": ["14d"],
+        "scale": 1,
+    },
+    "longest": {"verb": "max", "column": "duration_s", "windows": ["1d", "7d", "ever"]},
+    "longest_view": {
+        "verb": "max",
+        "column": "duration_s",
+        "where": {"type": "page_view"},
+        "windows": ["14d"],
+        "direction": "up",
+    },
+    "views_of_all": {"verb": "share", "where": {"type": "page_view"}, "windows": ["1d", "14d", "ever"]},
+    "long_of_all": {"verb": "share", "where": {"duration_s": {"ge": 5}}, "windows": ["7d"]},
+    "warmth": {"verb": "decayed", "half_life": "1d"},
+    "view_warmth": {"verb": "decayed", "half_life": "7d", "where": {"type": "page_view"}},
     "last_act": {"verb": "recency"},
     "last_call": {"verb": "recency", "where": {"type": "call"}, "direction": "down"},
+    "first_act": {"verb": "tenure"},
+    "first_call": {"verb": "tenure", "where": {"type": "call"}, "direction": "up"},
+    "last_page": {"verb": "latest", "column": "page", "dtype": "category"},
+    "last_stay": {"verb": "latest", "column": "duration_s", "dtype": "number"},
+    "last_called_page": {
+        "verb": "latest",
+        "column": "page",
+        "dtype": "category",
+        "where": {"type": "call"},
+    },
 }
 FIT: dict[str, Any] = {
     "age": {"source": "leads", "verb": "recency"},
@@ -209,6 +276,8 @@ FIT: dict[str, Any] = {
         "dtype": "number",
         "where": {"plan": "pro"},
     },
+    "last_plan": {"source": "profiles", "verb": "latest", "column": "plan", "dtype": "category"},
+    "last_seats": {"source": "profiles", "verb": "latest", "column": "seats", "dtype": "number"},
     "filled": {"source": "profiles", "verb": "completeness", "of": ["plan", "seats"]},
 }
 FEATURES: dict[str, Any] = {

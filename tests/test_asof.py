@@ -36,7 +36,7 @@ def facts_of(folder: Path, declared: Source, **columns: Any) -> Facts:
     columns.setdefault("id", [f"r{i:03d}" for i in range(len(columns["at"]))])
     path = write(folder, "t", **columns)
     con = connect(threads=1)
-    return facts(con, "t", declared, read(con, "t", declared, str(path), NOTHING))
+    return facts(con, "t", declared, read(con, "t", declared, [str(path)], NOTHING))
 
 
 def occurred(found: Facts) -> list[int]:

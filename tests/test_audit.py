@@ -5,21 +5,22 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from audited import CALLS, DATED, FLAT, SOURCES, Company, attribute, audited, innocent, rules, write_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lqmodel import simulate
 from lqmodel.audit import Audit, Finding, audit
 from lqmodel.declarations import ProjectFiles
 from lqmodel.errors import LeakageFound
 from lqmodel.figures import FOLDS, folds_of, single_auc
 from lqmodel.inputs import open_inputs
 from lqmodel.lexicon import humanise, too_late, words
-from lqmodel.simulate import Company, simulate
 from lqmodel.trainingset import training_set
 
 LEAKS = {
@@ -42,41 +43,15 @@ NUMBERS = {
     "Asymmetrique Profile Score",
 }
 EXAMPLE = Path(__file__).parents[1]
-STAGES = "[stages.mql]\nat_least = 0.1\n[stages.sales_ready]\nat_least = 0.4\n"
 data = pytest.mark.skipif(
     "LQMODEL_DATA" not in os.environ, reason="LQMODEL_DATA names no folder of real data"
 )
 
 
-def write_csv(path: Path, header: str, rows: Iterable[Iterable[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header.split(","), *rows])
-
-
-def audited(root: Path, sources: str, features: str, model: str) -> Audit:
-    (root / "features").mkdir(exist_ok=True)
-    (root / "models").mkdir(exist_ok=True)
-    (root / "features" / "sources.toml").write_text(sources)
-    (root / "features" / "profile.toml").write_text(features)
-    (root / "models" / "m.toml").write_text('features = ["profile"]\n' + model + STAGES)
-    declarations = ProjectFiles.read(root).declarations()
-    inputs = open_inputs(declarations, root)
-    return audit(training_set(declarations, inputs), inputs)
-
-
-def attribute(column: str, source: str = "leads", dtype: str = "category") -> str:
-    name = "_".join(words(column))
-    return f'[{name}]\nsource = "{source}"\nverb = "attribute"\ncolumn = "{column}"\ndtype = "{dtype}"\n'
-
-
-def rules(found: Audit, level: str) -> set[tuple[str, str]]:
-    return {(f.rule, f.name) for f in found.findings if f.level == level}
-
-
 class TestFlat:
     """One table, one row per lead, no clock."""
 
-    MODEL = '[label]\nsource = "leads"\nwhere = { won = 1 }\n'
+    MODEL = FLAT
 
     @pytest.fixture
     def flat(self, tmp_path: Path) -> Callable[..., Audit]:
@@ -188,116 +163,132 @@ class TestFlat:
         assert found[0] == found[1]
 
 
+def split_sizes(won: bool, draw: random.Random) -> str:
+    return draw.choice("ab") if won else "c"
+
+
 class TestDated:
     """Leads, what they did, and outcomes, each with a clock."""
 
-    MODEL = (
-        '[label]\nsource = "outcomes"\nwhere = { result = "won" }\nhorizon = "30d"\n'
-        '[population]\nsource = "leads"\nevery = "7d"\n'
-    )
-    SOURCES = "".join(
-        f'[{name}]\nuri = "{name}.csv"\nkey = "id"\noccurred_at = "at"\nzone = "UTC"\n'
-        for name in ("leads", "outcomes", "acts")
-    )
-    FEATURES = (
-        'kind = "engagement"\n'
-        + attribute("size")
-        + '[calls]\nsource = "acts"\nverb = "count"\nwhere = { kind = "call" }\nwindows = ["30d"]\n'
-    )
-
-    def write(
-        self,
-        root: Path,
-        act: Callable[[bool, int, int | None, random.Random], list[tuple[int, str]]],
-        size: Callable[[bool, random.Random], str],
-    ) -> None:
-        draw = random.Random(3)
-        leads, outcomes, acts = [], [], []
-        day = lambda d: f"{np.datetime64('2024-01-01') + d}T12:00"  # noqa: E731
-        for i in range(400):
-            created = draw.randrange(200)
-            won = draw.random() < 0.3
-            closed = created + draw.randrange(10, 60) if won or draw.random() < 0.5 else None
-            leads.append([f"L{i}", day(created), size(won, draw)])
-            if closed is not None:
-                outcomes.append([f"L{i}", day(closed), "won" if won else "lost"])
-            acts += [[f"L{i}", day(d), kind] for d, kind in act(won, created, closed, draw)]
-        write_csv(root / "leads.csv", "id,at,size", leads)
-        write_csv(root / "outcomes.csv", "id,at,result", outcomes)
-        write_csv(root / "acts.csv", "id,at,kind", acts)
-
-    def innocent(
-        self, won: bool, created: int, closed: int | None, draw: random.Random
-    ) -> list[tuple[int, str]]:
-        return [(created + draw.randrange(60), "call") for _ in range(draw.randrange(4))]
+    FEATURES = attribute("size") + CALLS
 
     def test_nothing_to_find(self, tmp_path: Path) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("abc"))
-        assert audited(tmp_path, self.SOURCES, self.FEATURES, self.MODEL).findings == ()
+        assert Company().audited(tmp_path).findings == ()
 
     def test_facts_of_winners_only_stop(self, tmp_path: Path) -> None:
-        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[int, str]]:
+        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[float, str]]:
             return [(closed + 1, "call")] if won and closed is not None else [(created + 1, "visit")]
 
-        self.write(tmp_path, act, lambda won, draw: draw.choice("abc"))
-        found = audited(tmp_path, self.SOURCES, self.FEATURES, self.MODEL)
+        found = Company(act).audited(tmp_path)
         assert rules(found, "stop") == {("winners_only", "calls")}
         assert "100% of them were won" in found.stops[0].message
 
-    def test_facts_mostly_after_the_win_stop(self, tmp_path: Path) -> None:
-        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[int, str]]:
+    def test_too_few_facts_are_judged_by_their_source(self, tmp_path: Path) -> None:
+        """A column that is filled in for six winners stands in a table of winners."""
+        company = Company()
+        company.write(tmp_path)
+        winners = [row[0] for row in company.outcomes if row[2] == "won"]
+        rows = [[lead, "x" if i < 6 else "", "y"] for i, lead in enumerate(winners)]
+        write_csv(tmp_path / "deals.csv", "id,rare,often", rows)
+        sources = SOURCES + '[deals]\nuri = "deals.csv"\nkey = "id"\n'
+        features = "".join(attribute(column, "deals") for column in ("rare", "often", "id"))
+        found = audited(tmp_path, sources, 'kind = "fit"\n' + self.FEATURES + features, DATED)
+        assert rules(found, "stop") == {("winners_only", name) for name in ("rare", "often", "id")}
+        told = {f.name: f.message for f in found.stops}
+        assert told["rare"].startswith(f"the facts of source 'deals' exist for {len(winners)} leads")
+        assert not [f for f in found.findings if f.level == "warn" and f.name in told]
+
+    def test_the_moment_of_a_fact_may_be_read_like_any_column(self, tmp_path: Path) -> None:
+        company = Company()
+        company.write(tmp_path)
+        deals = [row[:2] for row in company.outcomes if row[2] == "won"]
+        write_csv(tmp_path / "deals.csv", "id,at", deals)
+        sources = SOURCES + '[deals]\nuri = "deals.csv"\nkey = "id"\noccurred_at = "at"\nzone = "UTC"\n'
+        found = audited(tmp_path, sources, 'kind = "fit"\n' + self.FEATURES + attribute("at", "deals"), DATED)
+        assert rules(found, "stop") == {("winners_only", "at")}
+
+    def late_calls(self, *days: float) -> Company:
+        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[float, str]]:
             if won and closed is not None:
-                return [(closed + 1, "call"), (closed + 5, "call")]
+                return [(closed + day, "call") for day in days]
             return [(created + 3, "call")] if draw.random() < 0.1 else [(created + 3, "visit")]
 
-        self.write(tmp_path, act, lambda won, draw: draw.choice("abc"))
-        found = audited(tmp_path, self.SOURCES, self.FEATURES, self.MODEL)
-        assert rules(found, "stop") == {("after_the_win", "calls")}
+        return Company(act)
+
+    def test_facts_mostly_after_the_win_are_warned_of(self, tmp_path: Path) -> None:
+        found = self.late_calls(1, 5).audited(tmp_path)
+        assert ("after_the_win", "calls") in rules(found, "warn")
+        assert not found.stops
+
+    def test_facts_known_after_the_win_are_warned_of_although_they_happened_before(
+        self, tmp_path: Path
+    ) -> None:
+        """Sales write down their calls when the deal is done; of the other kinds of fact that is not so."""
+        company = self.late_calls(-3, -1)
+        company.write(tmp_path)
+        won = {row[0]: row[1] for row in company.outcomes if row[2] == "won"}
+        rows = [
+            [*row, np.datetime64(str(won.get(row[0], row[1]))) + np.timedelta64(2, "D")]
+            for row in company.acts
+        ]
+        rows += [[lead, at, "visit", at] for lead, at, _ in company.leads]
+        write_csv(tmp_path / "acts.csv", "id,at,kind,arrived", rows)
+        sources = SOURCES.replace('"acts.csv"\n', '"acts.csv"\nknown_at = "arrived"\n')
+        visits = CALLS.replace("[calls]", "[visits]").replace('"call"', '"visit"')
+        found = audited(tmp_path, sources, 'kind = "fit"\n' + self.FEATURES + visits, DATED)
+        assert not found.stops
+        warned = next(f for f in found.findings if f.rule == "after_the_win")
+        assert warned.name == "calls"
+        assert "known only after the win" in warned.message
+
+    def test_facts_within_a_minute_of_the_win_are_part_of_it(self, tmp_path: Path) -> None:
+        company = self.late_calls()
+        closed = [row for row in company.outcomes if row[2] == "won"]
+        company.acts += [
+            [lead, np.datetime64(str(at)) - np.timedelta64(20, "s"), "call"] for lead, at, _ in closed
+        ]
+        found = company.audited(tmp_path)
+        assert found.stops == ()
+        assert ("at_the_win", "calls") in rules(found, "warn")
 
     def test_customers_who_stay_active_are_no_leak(self, tmp_path: Path) -> None:
-        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[int, str]]:
+        def act(won: bool, created: int, closed: int | None, draw: random.Random) -> list[tuple[float, str]]:
             late = [(closed + d, "call") for d in range(1, 20)] if won and closed is not None else []
-            return [*self.innocent(won, created, closed, draw), *late]
+            return [*innocent(won, created, closed, draw), *late]
 
-        self.write(tmp_path, act, lambda won, draw: draw.choice("abc"))
-        assert not audited(tmp_path, self.SOURCES, self.FEATURES, self.MODEL).stops
+        assert not Company(act).audited(tmp_path).stops
 
     def test_an_attribute_filled_in_from_the_outcome_stops_although_the_lead_has_a_date(
         self, tmp_path: Path
     ) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("ab") if won else "c")
-        found = audited(tmp_path, self.SOURCES, self.FEATURES, self.MODEL)
+        found = Company(size=split_sizes).audited(tmp_path)
         assert rules(found, "stop") == {("says_the_outcome", "size")}
 
-    def test_names_on_dated_leads_only_warn(self, tmp_path: Path) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("abc"))
-        text = (tmp_path / "leads.csv").read_text().replace("id,at,size", "id,at,lead stage")
-        (tmp_path / "leads.csv").write_text(text)
+    def called_lead_stage(self, company: Company, root: Path) -> Audit:
+        company.write(root)
+        text = (root / "leads.csv").read_text().replace("id,at,size", "id,at,lead stage")
+        (root / "leads.csv").write_text(text)
         features = self.FEATURES.replace("[size]", "[lead_stage]").replace('"size"', '"lead stage"')
-        found = audited(tmp_path, self.SOURCES, features, self.MODEL)
+        return audited(root, SOURCES, 'kind = "fit"\n' + features, DATED)
+
+    def test_names_on_dated_leads_only_warn(self, tmp_path: Path) -> None:
+        found = self.called_lead_stage(Company(), tmp_path)
         assert not found.stops
         assert rules(found, "warn") == {("suspicious_name", "lead stage")}
 
     def test_a_warning_on_the_name_does_not_hide_a_stop_on_the_values(self, tmp_path: Path) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("ab") if won else "c")
-        text = (tmp_path / "leads.csv").read_text().replace("id,at,size", "id,at,lead stage")
-        (tmp_path / "leads.csv").write_text(text)
-        features = self.FEATURES.replace("[size]", "[lead_stage]").replace('"size"', '"lead stage"')
-        assert rules(audited(tmp_path, self.SOURCES, features, self.MODEL), "stop") == {
-            ("says_the_outcome", "lead_stage")
-        }
+        found = self.called_lead_stage(Company(size=split_sizes), tmp_path)
+        assert rules(found, "stop") == {("says_the_outcome", "lead_stage")}
 
     def test_the_source_of_the_outcomes_is_no_feature(self, tmp_path: Path) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("abc"))
-        features = self.FEATURES + '[closings]\nsource = "outcomes"\nverb = "count"\nwindows = ["30d"]\n'
-        found = audited(tmp_path, self.SOURCES, features, self.MODEL)
+        closings = '[closings]\nsource = "outcomes"\nverb = "count"\nwindows = ["30d"]\n'
+        found = Company().audited(tmp_path, features=self.FEATURES + closings)
         assert rules(found, "stop") == {("label_as_feature", "closings")}
 
     def test_the_label_of_a_file_is_no_feature_under_another_source(self, tmp_path: Path) -> None:
-        self.write(tmp_path, self.innocent, lambda won, draw: draw.choice("abc"))
         again = '[again]\nuri = "outcomes.csv"\nkey = "id"\noccurred_at = "at"\nzone = "UTC"\n'
-        found = audited(
-            tmp_path, self.SOURCES + again, self.FEATURES + attribute("result", "again"), self.MODEL
+        found = Company().audited(
+            tmp_path, sources=SOURCES + again, features=self.FEATURES + attribute("result", "again")
         )
         assert ("label_as_feature", "result") in rules(found, "stop")
 
@@ -310,6 +301,22 @@ def test_a_finding_prints_and_becomes_json() -> None:
         "warn  x (here): odd\n      do: look"
     )
     assert json.loads(json.dumps(found.to_json()))["findings"][0]["name"] == "Tags"
+
+
+@pytest.mark.parametrize(("n", "shown"), [(5, 5), (6, 6), (7, 5), (40, 5)])
+def test_many_findings_of_one_rule_print_in_a_few_lines_and_none_is_lost(n: int, shown: int) -> None:
+    stops = tuple(Finding("stop", "winners_only", f"c{i:02d}", "here", "odd", "look") for i in range(n))
+    found = Audit(stops, ())
+    text = str(found)
+    assert text.count(": odd") == shown
+    if n > shown:
+        assert f"and {n - shown} more of winners_only, see --format json: c05, c06" in text
+    with pytest.raises(LeakageFound, match=f"{n} facts may come from after the outcome") as caught:
+        found.raise_if_stopped()
+    assert str(caught.value).count(": odd") == shown
+    told = found.to_json()["findings"]
+    assert [f["name"] for f in told] == [f"c{i:02d}" for i in range(n)]
+    assert all(list(f) == ["level", "rule", "name", "where", "message", "do"] for f in told)
 
 
 @settings(max_examples=30, deadline=None)
@@ -381,7 +388,7 @@ def test_x_education_stops_for_exactly_the_columns_that_leak(tmp_path: Path) -> 
 
 
 def test_the_simulated_company_has_no_stop(tmp_path: Path) -> None:
-    simulate(tmp_path / "data", Company(leads=1200, seed=1))
+    simulate.simulate(tmp_path / "data", simulate.Company(leads=1200, seed=1))
     for folder in ("features", "models"):
         shutil.copytree(EXAMPLE / folder, tmp_path / folder)
     declarations = ProjectFiles.read(tmp_path).declarations()

@@ -280,8 +280,8 @@ def test_too_few_wins_are_counted(tmp_path: Path, lqmodel: Callable[..., Ended])
     ended = lqmodel("check", "--project", tmp_path)
     assert ended.code == 1
     assert "training would stop: " in ended.out
-    assert "training needs 20 of each" in ended.out
-    lqmodel("train", "--project", tmp_path).refused(1, "won and", "training needs 20 of each", "do: ")
+    assert "training needs 30 of each" in ended.out
+    lqmodel("train", "--project", tmp_path).refused(1, "won and", "training needs 30 of each", "do: ")
 
 
 def test_an_empty_column_trains_and_scores(tmp_path: Path, lqmodel: Callable[..., Ended]) -> None:

@@ -32,6 +32,7 @@ FILES = {
     "model/00.txt",
     "model/01.txt",
     "policy.json",
+    "reference.json",
     "usual.json",
 }
 
@@ -138,7 +139,7 @@ def sealed_anew(flat: Trained, tmp_path: Path, head: dict[str, Any], **parts: An
     return folder
 
 
-PARTS = ("calibrator", "declarations", "encoding", "fitted", "policy", "usual")
+PARTS = ("calibrator", "declarations", "encoding", "fitted", "policy", "reference", "usual")
 GARBAGE = st.sampled_from(
     [None, True, -1, 0, 1e308, "", "x", [], {}, [None], {"a": 1}, [[1, 2], [3]], "1e999"]
 )

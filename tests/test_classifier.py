@@ -149,7 +149,7 @@ def test_one_winning_group_cannot_be_held_out():
 
 def test_too_few_wins_are_refused():
     y = np.r_[np.ones(MIN_WINS - 1, int), np.zeros(500, int)]
-    with pytest.raises(TooFewWins, match="19 won and 500 not won; training needs 20 of each"):
+    with pytest.raises(TooFewWins, match="29 won and 500 not won; training needs 30 of each"):
         check_enough_wins(y)
     check_enough_wins(np.append(y, 1))
     with pytest.raises(TooFewWins, match="1 won and 50 not won"):

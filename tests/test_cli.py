@@ -186,7 +186,7 @@ def test_predict_explain_handoffs_one_after_the_other(
     ended = lqmodel(*predict, "--as-of", AS_OF)
     assert ended.code == 0
     assert "474 scored" in ended.out
-    assert ended.err.count("notice: ") == 3
+    assert ended.err.count("notice: ") == 4
     before = {p: p.lstat().st_mtime_ns for p in out.rglob("*")}
     again = lqmodel(*predict, "--as-of", "2024-12-30", "--format", "json")
     manifest = json.loads(again.out)

@@ -245,8 +245,10 @@ def test_the_example_words_every_family(example: Declarations) -> None:
         assert "other" in dict(dict(item.feature.reason)["en"]), item.name
 
 
-def test_the_example_uses_every_verb(example: Declarations) -> None:
-    assert {f.feature.verb for f in example.features} == set(VERBS)
+def test_the_example_shows_verbs_of_every_kind(example: Declarations) -> None:
+    shown = {f.feature.verb for f in example.features}
+    assert shown <= set(VERBS)
+    assert shown >= {"count", "distinct", "sum", "trend", "recency", "attribute", "completeness"}
 
 
 def test_the_columns_of_the_example(example: Declarations) -> None:
@@ -307,7 +309,7 @@ def test_the_facts_of_gates_are_not_learnt_from(full: Declarations) -> None:
 
 def test_a_source_made_in_python_is_checked_too() -> None:
     assert Source.model_validate({"uri": "x", "key": "id", "columns": ["a"]}).columns == ("a",)
-    with pytest.raises(ValueError, match="at least 1 character"):
+    with pytest.raises(ValueError, match="must be an address"):
         Source.model_validate({"uri": "", "key": "id"})
 
 

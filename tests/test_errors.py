@@ -143,8 +143,8 @@ def test_names_from_an_iterator_are_kept() -> None:
 
 
 def test_a_long_listing_is_cut_and_counted() -> None:
-    assert listing(map(str, range(20))).endswith("18, 19")
-    assert listing(map(str, range(21))).endswith("18, 19 … and 1 more")
+    assert listing(map(str, range(25))).endswith("23, 24")
+    assert listing(map(str, range(26))).endswith("23, 24 … and 1 more")
     assert listing(map(str, range(500)), most=1) == "0 … and 499 more"
 
 

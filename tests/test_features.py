@@ -1,8 +1,9 @@
-"""No fact from later, order is irrelevant, and the SQL that the example compiles to."""
+"""No fact from later, order is irrelevant, and the SQL that feature sets compile to."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,9 +33,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from lqmodel.asof import Facts
 from lqmodel.declarations import Declarations, ProjectFiles
-from lqmodel.engine import AS_OF, CREATED, KEY, KNOWN, OCCURRED, fetch
+from lqmodel.engine import AS_OF, CREATED, KEY, KNOWN, LOCAL_DAY, OCCURRED, fetch
 from lqmodel.features import features
 from lqmodel.inputs import Inputs, open_inputs
+from lqmodel.localdays import needs_local_days
 from lqmodel.sources import readings
 
 ROOT = Path(__file__).parents[1]
@@ -185,29 +187,33 @@ def test_equally_new_rows_give_the_greatest_value_of_each_feature_by_itself(tmp_
         assert {name: row[name] for name in names} == {n: {"plan": "b", "seats": 2.0}[n] for n in names}
 
 
-def example_sql() -> str:
-    """SQL of the repository's own feature set, over empty tables of its columns."""
-    declared = ProjectFiles.read(ROOT).declarations("lead_conversion")
-    facts = {}
+FEATURE_SETS: dict[str, Callable[[], Declarations]] = {
+    "the example": lambda: ProjectFiles.read(ROOT).declarations("lead_conversion"),
+    "every verb": lambda: DECLARED,
+}
+
+
+def sql_of(declared: Declarations, dialect: str = "duckdb") -> str:
+    """SQL of a feature set in the words of an engine, over empty tables of its columns."""
+    dated, facts = needs_local_days(declared), {}
     for name, reading in readings(declared).items():
-        kinds = dict.fromkeys(sorted(reading.texts), "string") | dict.fromkeys(
-            sorted(reading.numbers), "float64"
-        )
-        table = ibis.table({KEY: "string", **kinds, OCCURRED: "int64", KNOWN: "int64"}, name=name)
-        source = declared.sources[name]
-        facts[name] = Facts(name, source, table, 1, 0, 1, 0, 0, 0, {}, "")
+        kinds = dict.fromkeys(sorted(reading.texts), "string")
+        kinds |= dict.fromkeys(sorted(reading.numbers), "float64")
+        kinds |= {OCCURRED: "int64", KNOWN: "int64"} | ({LOCAL_DAY: "int64"} if name in dated else {})
+        table = ibis.table({KEY: "string", **kinds}, name=name)
+        facts[name] = Facts(name, declared.sources[name], table, 1, 0, 1, 0, 0, 0, {}, "")
     snapshots = ibis.table({KEY: "string", AS_OF: "int64", CREATED: "int64"}, name="snapshots")
-    return str(
-        ibis.to_sql(features(snapshots, facts, declared.features, dict.fromkeys(facts, 0)), dialect="duckdb")
-    )
+    wide = features(snapshots, facts, declared.features, dict.fromkeys(facts, 0))
+    return str(ibis.to_sql(wide, dialect=dialect))
 
 
-def test_sql_of_the_example(snapshot: SnapshotAssertion) -> None:
-    assert example_sql() == snapshot
+@pytest.mark.parametrize("which", FEATURE_SETS)
+def test_sql_of_a_feature_set(which: str, snapshot: SnapshotAssertion) -> None:
+    assert sql_of(FEATURE_SETS[which]()) == snapshot
 
 
 def test_sql_is_the_same_each_time() -> None:
-    assert example_sql() == example_sql()
+    assert sql_of(declare()) == sql_of(declare())
 
 
 @pytest.mark.parametrize("window", WINDOWS)

@@ -14,7 +14,7 @@ from strategies import DAY, HOUR, LEADS, declare, timestamps, us, write
 from lqmodel.declarations import Declarations
 from lqmodel.engine import AS_OF, CREATED, GROUP, KEY, fetch
 from lqmodel.inputs import Inputs, open_inputs
-from lqmodel.labels import closings, label, last_mature, population
+from lqmodel.labels import label, last_mature, population
 
 MONDAY = us("2026-03-02T00:00Z")
 HORIZON = 30 * DAY
@@ -68,7 +68,7 @@ def opened(
 def looked_at(inputs: Inputs, as_ofs: list[int]) -> dict[tuple[str, int], tuple[bool, int]]:
     """(lead, as_of) → (won before but known later, label)."""
     model = declared(account="company").model
-    everyone = population(inputs.facts["leads"], closings(inputs.facts["outcomes"], model), model, as_ofs)
+    everyone = population(inputs.facts["leads"], inputs.facts["outcomes"], model, as_ofs)
     rows = fetch(everyone.mutate(label=label(everyone, model))).to_pylist()
     assert len({(r[KEY], r[AS_OF]) for r in rows}) == len(rows)
     return {(r[KEY], r[AS_OF]): (r["late"], r["label"]) for r in rows}
@@ -175,7 +175,7 @@ def test_created_before_known_before_and_not_too_old(
 def test_without_an_age_limit_all_stay(tmp_path: Path) -> None:
     inputs = opened(tmp_path, [("a", 0, 0)], [("b", "won", MONDAY, MONDAY)])
     model = declare(SOURCES, FIT).model
-    everyone = population(inputs.facts["leads"], closings(inputs.facts["outcomes"], model), model, [MONDAY])
+    everyone = population(inputs.facts["leads"], inputs.facts["outcomes"], model, [MONDAY])
     assert fetch(everyone)[KEY].to_pylist() == ["a"]
 
 
@@ -183,7 +183,7 @@ def test_groups_are_accounts_else_leads(tmp_path: Path) -> None:
     inputs = opened(tmp_path, [(f"l{i}", 0, 0) for i in range(4)], [("l9", "won", DAY, DAY)])
     for account, groups in (("company", ["l0", "c1", "c2", "c0"]), (None, ["l0", "l1", "l2", "l3"])):
         model = declare(SOURCES, FIT, {"population": {"every": "7d", "account": account}}).model
-        everyone = population(inputs.facts["leads"], closings(inputs.facts["outcomes"], model), model, [DAY])
+        everyone = population(inputs.facts["leads"], inputs.facts["outcomes"], model, [DAY])
         table = fetch(everyone.order_by(KEY))
         assert table[GROUP].to_pylist() == groups
         assert table[CREATED].to_pylist() == [0] * 4

@@ -19,15 +19,15 @@ from lqmodel.trainingset import Snapshots
 COMMANDS = "init check simulate train evaluate predict explain handoffs promote demo"
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
-    Project: "files sources settings root check declarations inputs load_model register tracker train training_set",
+    Project: "files sources settings root check declarations inputs load_model points register tracker train training_set",
     Model: "bundle trained root quality evaluate explain predict probability save",
     Snapshots: """table columns declarations counts as_of created groups lead_ids won fact features split take
         to_pandas""",
     Quality: """snapshots leads groups wins base_rate log_loss brier auc average_precision ece lift_at_10 gains
         reliability bands bands_table plot table to_json""",
-    Scores: """model bundle_version as_of table features skipped handoffs inputs previous_run agreement notices counts
+    Scores: """model bundle_version as_of table features skipped handoffs inputs previous_run agreement notices skew counts
         to_pandas""",
-    lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted metrics card data lqmodel ensemble
+    lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted reference metrics card data lqmodel ensemble
         version load save""",
 }
 SHOWN = [*(getattr(lqmodel, name) for name in lqmodel.__all__), *surface.RETURNED]

@@ -31,6 +31,7 @@ from lqmodel.reasons import (
     join,
     reason_texts,
 )
+from lqmodel.reasons.raw import numbers
 from lqmodel.reasons.words import change, number, odds_words, percent
 from lqmodel.treeshap import Contributions, TreeEnsemble
 
@@ -445,6 +446,39 @@ def counted(text: str, window: str = "30d", **values) -> DeclaredFeature:
         (declare("x_y", verb="count", windows=["ever"]), 3.0, "x y: 3"),
         (declare("x_y", verb="count", windows=["7d"], reason={"de": "{value} Besuche"}), 1.0, "x y in the last 7 days: 1"),
         (declare("spent", verb="sum", column="s", windows=["7d"]), 12.34, "spent in the last 7 days: 12.3"),
+        (declare("visits", verb="active_days", windows=["7d"]), 3.0, "visits: on 3 days in the last 7 days"),
+        (declare("visits", verb="active_days", windows=["7d"]), 1.0, "visits: on 1 day in the last 7 days"),
+        (declare("visits", verb="active_days", windows=["7d"]), 0.0, "no visits in the last 7 days"),
+        (declare("visits", verb="active_days", windows=["ever"]), 3.0, "visits: on 3 days"),
+        (declare("visits", verb="active_days", windows=["ever"]), 0.0, "no visits"),
+        (declare("busy_days", verb="active_days", windows=["7d"]), 3.0, "busy days in the last 7 days: 3"),
+        (counted("{value} days with visits in the last {window}", verb="active_days"), 0.0,
+         "no days with visits in the last 30 days"),
+        (declare("stay", verb="mean", column="s", windows=["7d"]), 12.34, "stay in the last 7 days: on average 12.3"),
+        (declare("stay", verb="mean", column="s", windows=["7d"]), None, "stay unknown for the last 7 days"),
+        (counted("{value} seconds a visit in the last {window}", verb="mean", column="s"), 150.0,
+         "3 minutes a visit in the last 30 days"),
+        (counted("{value} seconds a visit", verb="mean", column="s"), 0.0, "0 seconds a visit"),
+        (declare("basket", verb="max", column="s", windows=["ever"]), 1200.0, "basket: at most 1,200"),
+        (declare("basket", verb="max", column="s", windows=["7d"]), 0.0, "basket in the last 7 days: at most 0"),
+        (declare("basket", verb="max", column="s", windows=["ever"]), None, "basket unknown"),
+        (declare("pricing_share", verb="share", where={"a": 1}, windows=["7d"]), 0.314,
+         "pricing share in the last 7 days: 31%"),
+        (declare("pricing_share", verb="share", where={"a": 1}, windows=["7d"]), 0.0,
+         "pricing share in the last 7 days: 0%"),
+        (counted("{value} of the visits were to the pricing page", verb="share", where={"a": 1}), 1.0,
+         "100% of the visits were to the pricing page"),
+        (declare("visits", verb="decayed", half_life="30d"), 2.36, "visits, recent ones counting most: 2.36"),
+        (declare("visits", verb="decayed", half_life="30d"), 0.0, "no recent visits"),
+        (declare("x_y", verb="decayed", half_life="30d", reason={"en": "{value} recent visits"}), 0.0,
+         "no recent visits"),
+        (declare("first_visit", verb="tenure"), 5.5, "first visit: 5 days ago"),
+        (declare("first_visit", verb="tenure"), 0.5, "first visit: today"),
+        (declare("first_visit", verb="tenure"), None, "no visit so far"),
+        (declare("x_y", verb="tenure", reason={"en": "first call {value} days ago"}), None, "no call so far"),
+        (declare("last_page", verb="latest", column="p", dtype="category"), "pricing", "last page: pricing"),
+        (declare("last_page", verb="latest", column="p", dtype="category"), None, "last page unknown"),
+        (declare("seats", verb="latest", column="p", dtype="number"), 12.0, "seats: 12"),
     ],
 )  # fmt: skip
 def test_words(feature, value, words) -> None:
@@ -513,6 +547,14 @@ def test_usual_leaves_never_and_missing_out_and_goes_through_json(world) -> None
     for broken in ({}, {"numbers": {"a": [2, 1, 0]}, "levels": {}}, {"numbers": [], "levels": {}}):
         with pytest.raises(BadData, match="usual"):
             Usual.from_json(broken)
+
+
+def test_a_constrained_tenure_of_zero_is_never() -> None:
+    tenure = declare("first_visit", verb="tenure", direction="up")
+    free = declare("first_visit", verb="tenure")
+    table = pa.table({"first_visit": [0.0, 1e-11, None]})
+    assert np.isnan(numbers(table, tenure.columns()[0])).tolist() == [True, False, True]
+    assert np.isnan(numbers(table, free.columns()[0])).tolist() == [False, False, True]
 
 
 def test_every_declared_column_of_the_example_has_words() -> None:

@@ -438,3 +438,201 @@ def test_colours_can_be_seen_on_light_and_dark(colour: str, paper: str) -> None:
 )
 def test_lengths_in_words(text: str, words: str) -> None:
     assert length(text) == words
+
+
+# ── segments, won against lost, first handoffs ──────────────────────────────────────────────────────────────
+
+
+def estimate(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def segment(level: str | None, observed: float, **changed: Any) -> dict[str, Any]:
+    usual = {
+        "level": level,
+        "pooled": 0,
+        "snapshots": 1_234,
+        "leads": 321,
+        "wins": 45,
+        "predicted": 0.04,
+        "observed": estimate(observed, observed / 2, observed * 1.5),
+        "p_value": 0.4,
+        "verdict": "as predicted",
+        "sure": False,
+    }
+    return usual | changed
+
+
+def contrast(column: str, level: str | None = None, **changed: Any) -> dict[str, Any]:
+    side = {"leads": 412, "low": 1.0, "middle": 3.0, "high": 6.0, "share": estimate(0.62, 0.58, 0.66)}
+    usual = {
+        "family": column,
+        "column": column,
+        "kind": "engagement" if level is None else "fit",
+        "level": level,
+        "bar": "any" if level is None else "is",
+        "at": 0.0 if level is None else None,
+        "won": side,
+        "others": {
+            **side,
+            "leads": 9_310,
+            "low": 0.0,
+            "middle": 0.0,
+            "high": 1.0,
+            "share": estimate(0.18, 0.17, 0.19),
+        },
+        "apart": estimate(0.56, 0.5, 0.6),
+        "lift": None if level is None else estimate(3.4, 3.0, 3.9),
+    }
+    return usual | changed
+
+
+def fuller(metrics: dict[str, Any], level: str = "DE") -> dict[str, Any]:
+    """Add what later parts of a training add."""
+    rows = [
+        segment(level, 0.05),
+        segment("AT", 0.001, verdict="lower", sure=True),
+        segment(None, 0.07, pooled=4, verdict="higher"),
+        segment(None, 0.02, verdict="too few"),
+    ]
+    columns = [{"name": "country", "title": "country", "segments": rows}]
+    won_lost = {
+        "won": 412,
+        "others": 9_310,
+        "snapshots": 88_000,
+        "unmatched": 2,
+        "days": 3.6,
+        "contrasts": [
+            contrast("pricing_visits_30d"),
+            contrast("country", level),
+            contrast("country", "AT", apart=estimate(0.01, -0.02, 0.03)),
+        ],
+        "rare": [["referral_90d", 1], ["country", 3]],
+        "unmeasured": [{"column": "revenue", "won": 0.28, "others": 0.24}],
+    }
+    handed = {"leads": 688, "backlog": 169, "weeks": 17.0, "per_week": 40.47, "wins": 63}
+    parts = {key: metrics[key] | {"won_leads": 77} for key in ("train", "test", "shipped")}
+    return {
+        **metrics,
+        **parts,
+        "segments": {"columns": columns, "looked_at": 3, "apart": 2, "by_chance": 0.15, "inflation": 6.5},
+        "won_lost": won_lost,
+        "first_handoffs": {**handed, "predicted": 0.0857, "observed": estimate(0.0916, 0.0717, 0.1132)},
+    }
+
+
+def test_segments_and_won_against_lost_have_their_sections(
+    declarations: Declarations, metrics: dict[str, Any]
+) -> None:
+    found = render(declarations, fuller(metrics))
+    ids = re.findall(r'<section id="([a-z]+)">', found)
+    wanted = (
+        "baselines reliability segments gains bands wonlost families policy calibration audit data agreement"
+    )
+    assert ids == [*wanted.split(), "words"]
+    assert re.findall(r'<a href="#([a-z]+)">', found) == ids
+    text = text_of(found)
+    for part in (
+        "3 segments are large enough for a verdict. 2 lie apart from what was predicted; chance alone would give about 1.",
+        "With all 3 counted together, 1 still does.",
+        "AT 4.0% 0.10% 0.050% to 0.15% less than predicted 321 1,234 45 won",
+        "other (4 levels) 4.0% 7.0% 3.5% to 10.5% more than predicted",
+        "not known 4.0% 2.0% 1.0% to 3.0% too few to say",
+        "412 winners , each at its last snapshot before the win (half of them at most 4 days before it was known)",
+        "9,310 others : leads that were open in the same weeks and were not won within 60 days",
+        "2 winners had nobody beside them",
+        "visits to the pricing page in the last 30 days winners 3 (1 to 6), others 0 (0 to 1)",
+        "any: 62% of winners, 18% of others 78 of 100 pairs 75 to 80",
+        "country: DE 62% of winners, 18% of others lift 3.4 3 to 3.9",
+        "1 more, closer together or not told apart country: AT",
+        "Fewer than ten winners, seen and expected: referrals in the last 90 days; 3 levels of country.",
+        "yearly revenue: not known for 28% of winners and 24% of others",
+    ):
+        assert part in text, part
+    assert found.count('class="level level-warn"') - found.count(">warn</span>") == 1  # AT alone
+    assert "NaN" not in text
+
+
+def test_first_handoffs_are_the_headline(declarations: Declarations, metrics: dict[str, Any]) -> None:
+    metrics = fuller(metrics)
+    metrics["quality"]["base_rate"] = estimate(0.0402, 0.036, 0.045)
+    shown = page(declarations, metrics)
+    assert shown.headline == (
+        "Sales would get about 40 leads a week. Of 100 of them, about 9 would be won within 60 days; "
+        "picked at random it would be about 4."
+    )
+    assert shown.asides[0] == (
+        "Each lead counts once, at its first handoff: 688 leads in 17 held-out weeks, 63 of them won, 8.6% predicted."
+    )
+    assert [t.name for t in shown.tiles][:2] == ["first handoffs a week", "of them won"]
+    assert {r.name: r.cells[0].value for r in shown.policy}["First handoffs a week"] == "40.5"
+    metrics["first_handoffs"]["observed"]["low"] = 0.03
+    assert "these leads are not shown to be better than chance" in " ".join(
+        page(declarations, metrics).asides
+    )
+    metrics["first_handoffs"] |= {"leads": 0, "observed": None, "predicted": None, "per_week": 0.0}
+    assert "sales-ready band" in page(declarations, metrics).headline
+
+
+def test_what_was_evaluated_and_what_is_shipped_stand_apart(
+    declarations: Declarations, metrics: dict[str, Any]
+) -> None:
+    text = text_of(render(declarations, fuller(metrics)))
+    evaluated, shipped = (
+        text.index("Evaluated The recipe, fitted on 432 leads (77 won)"),
+        text.index("Shipped The same"),
+    )
+    assert evaluated < shipped < text.index("Against the baselines")
+    assert "No figure here is of this fit" in text
+    assert text.count("percentiles of 200 cluster-bootstrap draws of whole accounts") == 2
+    rows = [
+        text.index(part) for part in ("Evaluated: fitted on", "Evaluated: judged on", "Shipped: fitted on")
+    ]
+    assert rows == sorted(rows)
+    assert "2025-01-06 2026-07-20 432 77 38,123 91" in text
+
+
+def test_levels_are_escaped_everywhere(declarations: Declarations, metrics: dict[str, Any]) -> None:
+    found = render(declarations, fuller(metrics, EVIL))
+    reader = read(found)
+    assert "img" not in reader.tags
+    assert not [name for name, _ in reader.attributes if name.startswith("on")]
+    assert found.count(html.escape(EVIL[:28])) == 2  # a segment, and a row of winners against others
+    assert "\x01" not in found
+
+
+def test_without_segments_and_winners_their_sections_are_left_out(
+    declarations: Declarations, metrics: dict[str, Any]
+) -> None:
+    metrics["segments"] = {"columns": [], "looked_at": 0, "apart": 0, "by_chance": 0.0, "inflation": 1.0}
+    metrics["won_lost"] = metrics["first_handoffs"] = None
+    found = render(declarations, metrics)
+    assert not {"segments", "wonlost"} & set(re.findall(r'id="([a-z]+)"', found))
+    assert "#segments" not in found
+    assert "large enough" not in found
+
+
+def test_segments_that_are_all_small_get_no_verdict(
+    declarations: Declarations, metrics: dict[str, Any]
+) -> None:
+    metrics = fuller(metrics)
+    metrics["segments"] |= {"looked_at": 0, "apart": 0, "by_chance": 0.0}
+    assert "No segment is large enough" in text_of(render(declarations, metrics))
+
+
+def test_fuller_pages_are_the_same_for_equal_input(
+    declarations: Declarations, metrics: dict[str, Any]
+) -> None:
+    metrics = fuller(metrics)
+    stored = json.loads(json.dumps(metrics, sort_keys=True))
+    assert render(declarations, stored) == render(declarations, metrics)
+
+
+def test_won_against_lost_without_a_clock(declarations: Declarations) -> None:
+    metrics = fuller(complete(deepcopy(COMMON), dated=False))
+    metrics["won_lost"] |= {"days": None, "contrasts": [], "rare": [], "unmeasured": []}
+    metrics["policy"]["policy"] |= {"promote_any": [], "block": []}
+    metrics["first_handoffs"] = None
+    text = text_of(render(clockless(declarations), metrics))
+    assert "412 winners against 9,310 others . The data has no clock" in text
+    assert "same week" not in text

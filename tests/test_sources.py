@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from strategies import declare, timestamps, write
 
 from lqmodel.declarations import Declarations, Source
-from lqmodel.engine import KEY, connect, fetch
+from lqmodel.engine import KEY, TEXT, connect, fetch, text_of
 from lqmodel.errors import BadData, ColumnMissing, LqmodelError, NoInput, UsageError, WrongType
 from lqmodel.inputs import open_inputs
 from lqmodel.sources import Reading, check_overrides, header, read, readings, resolve
@@ -30,7 +31,7 @@ def source(**more: Any) -> Source:
 
 def rows(path: Path, declared: Source | None = None, reading: Reading = READING) -> list[dict[str, Any]]:
     con = connect(threads=1)
-    table = fetch(read(con, "t", declared or source(), str(path), reading))
+    table = fetch(read(con, "t", declared or source(), [str(path)], reading))
     return sorted(table.to_pylist(), key=lambda row: str(row[KEY]))
 
 
@@ -168,6 +169,45 @@ def test_what_is_read_follows_from_the_declarations() -> None:
     assert readings(declare(), with_label=False)["outcomes"].columns == []
 
 
+def test_what_is_no_number_is_text(tmp_path: Path) -> None:
+    """So that no engine has to write truths, dates or floats as text in a way of its own."""
+    cases = {
+        "true": pa.array([True]),
+        "2024-02-29": pa.array([19782], pa.date32()),
+        "7": pa.array([7.0]),
+        "0.1": pa.array([0.1]),
+    }
+    for text, column in cases.items():
+        path = write(tmp_path, "t", id=["1"], branch=column, size=[1.0])
+        assert rows(path)[0]["branch"] == text
+
+
+def test_a_number_whose_text_counts_is_read_as_both(tmp_path: Path) -> None:
+    events = {
+        "long": {"source": "events", "verb": "count", "where": {"duration_s": {"ge": 5}}, "windows": ["7d"]},
+        "five": {"source": "events", "verb": "count", "where": {"duration_s": ["5"]}, "windows": ["7d"]},
+    }
+    assert readings(declare(features={"engagement": events}))["events"].both == {"duration_s"}
+    assert readings(declare())["events"].both == set()
+    reading = Reading(frozenset({"size"}), frozenset(), {}, frozenset({"size"}))
+    parquet = write(tmp_path, "t", id=["1", "2", "3"], size=[5.0, 2.5, float("nan")])
+    assert [(r["size"], r[TEXT + "size"]) for r in rows(parquet, reading=reading)] == [
+        (5.0, "5"),
+        (2.5, "2.5"),
+        (None, None),
+    ]
+    csv = text_file(tmp_path, "id,size\n1,05\n2,\n")
+    assert [(r["size"], r[TEXT + "size"]) for r in rows(csv, reading=reading)] == [(5.0, "05"), (None, None)]
+
+
+def test_the_text_of_a_number_that_was_not_read_is_no_guess() -> None:
+    facts = ibis.table({"a": "float64", "b": "int64", "__text_c": "string", "c": "float64"}, name="t")
+    assert text_of(facts, "c").get_name() == "__text_c"
+    assert text_of(facts, "b").type().is_string()
+    with pytest.raises(TypeError, match="the text of column 'a' was not read"):
+        text_of(facts, "a")
+
+
 # --- what is refused -------------------------------------------------------------------------------
 
 
@@ -299,13 +339,13 @@ def test_an_unset_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "source 't': ${LAKE}/t.csv: the variable LAKE is not set\n  do: export LAKE=…, or give --source t=FILE"
     )
     monkeypatch.setenv("LAKE", str(tmp_path))
-    assert resolve(declared, "t", Path("/elsewhere"), {}) == str(tmp_path / "t.csv")
+    assert resolve(declared, "t", Path("/elsewhere"), {}) == (str(tmp_path / "t.csv"),)
 
 
 def test_overrides_start_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolve(source(), "t", Path("/project"), {}) == "/project/t.csv"
-    assert resolve(source(), "t", Path("/project"), {"t": "new.csv"}) == str(tmp_path / "new.csv")
+    assert resolve(source(), "t", Path("/project"), {}) == ("/project/t.csv",)
+    assert resolve(source(), "t", Path("/project"), {"t": "new.csv"}) == (str(tmp_path / "new.csv"),)
 
 
 def test_an_override_of_nothing() -> None:
@@ -411,14 +451,13 @@ from lqmodel.declarations import Declarations
 from lqmodel.engine import AS_OF, CREATED, GROUP, fetch
 from lqmodel.features import features
 from lqmodel.inputs import open_inputs
-from lqmodel.labels import closings, population
+from lqmodel.labels import population
 import lqmodel.trainingset
 for text in sys.stdin.read().splitlines():
     declared = Declarations.from_json(json.loads(text))
     inputs = open_inputs(declared, Path({str(tmp_path)!r}))
     if declared.model.has_clock:
-        closed = closings(inputs.facts["outcomes"], declared.model)
-        snapshots = population(inputs.facts["leads"], closed, declared.model, [8])
+        snapshots = population(inputs.facts["leads"], inputs.facts["outcomes"], declared.model, [8])
         wide = features(snapshots.select("__key", AS_OF, CREATED), inputs.facts, declared.features, {{}})
         assert fetch(wide).num_rows == 2
 heavy = ("pandas", "scipy", "sklearn", "lightgbm", "mlflow", "shap", "numba")

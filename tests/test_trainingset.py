@@ -17,6 +17,7 @@ from lqmodel.declarations import Declarations
 from lqmodel.engine import KEY
 from lqmodel.errors import BadData, LqmodelError, Refused, TooFewWins
 from lqmodel.inputs import open_inputs
+from lqmodel.smalldata import shortened
 from lqmodel.trainingset import Snapshots, hash_share, training_set
 
 START = us("2025-01-01T00:00Z")
@@ -170,6 +171,7 @@ def test_its_table_is_as_documented(tmp_path: Path) -> None:
         "lead_id": pa.string(),
         "as_of": moment,
         "created": moment,
+        "episode": pa.int64(),
         "group": pa.string(),
         "won": pa.int8(),
         "__won_known": pa.int64(),
@@ -221,7 +223,20 @@ def test_pandas_gets_numbers_and_categories(tmp_path: Path) -> None:
 
 def test_features_may_not_take_our_names_but_columns_of_the_user_may(tmp_path: Path) -> None:
     """The user's tables may hold columns called like ours, of any type."""
-    names = ["as_of", "won", "created", "group", "n", "x", "label", "late", "closed_known", "count", "rows"]
+    names = [
+        "as_of",
+        "won",
+        "created",
+        "episode",
+        "group",
+        "n",
+        "x",
+        "label",
+        "late",
+        "closed_known",
+        "count",
+        "rows",
+    ]
     tables = company()
     first = built(tmp_path, tables)
     fit = {name.replace("won", "was_won"): name for name in names}
@@ -279,13 +294,31 @@ def test_a_split_keeps_rows_whole(tmp_path: Path) -> None:
         assert part.columns == snapshots.columns
 
 
-def test_a_short_history_is_refused(tmp_path: Path) -> None:
+def test_a_test_too_long_for_the_history_is_shortened(tmp_path: Path) -> None:
+    """A third of what a horizon leaves is learnt from, whatever is declared; it is said, and only then."""
     snapshots = built(tmp_path, company(), declared("200d"))
-    told = refusal(Refused, snapshots.split)
-    days = (snapshots.as_of.max() - snapshots.as_of.min()) // DAY
-    assert told.startswith(f"the mature snapshots cover {days} days (20")
-    assert "too few for a test of 200d after a horizon of 30d" in told
-    assert told.endswith("do: shorten evaluation.test or label.horizon, or give a longer history")
+    train, test = snapshots.split()
+    left = snapshots.as_of.max() - snapshots.as_of.min() - 30 * DAY - 2 * HOUR
+    assert 0 < left < 200 * DAY
+    assert set(test.as_of) == {t for t in snapshots.as_of if t > snapshots.as_of.max() - int(left * 2 / 3)}
+    assert train.as_of.max() - train.as_of.min() >= left / 3 - 14 * DAY
+    (said,) = shortened(train, test)
+    days = f"{left * 2 / 3 / DAY:.0f}"
+    assert said.startswith(
+        f"the held-out stretch is {days} days long instead of evaluation.test = 200d: the mature"
+    )
+    assert shortened(*built(tmp_path, company()).split()) == []
+
+
+def test_a_short_history_is_refused(tmp_path: Path) -> None:
+    snapshots = built(tmp_path, company())
+    told = refusal(Refused, snapshots.take(snapshots.as_of < snapshots.as_of.min() + 29 * DAY).split)
+    assert told.startswith("the mature snapshots cover 28 days (20")
+    assert "too few to learn from and to hold out a week after a horizon of 30d" in told
+    assert "do: shorten label.horizon, or give a longer history; until then a [points] table" in told
+    train, test = snapshots.take(snapshots.as_of < snapshots.as_of.min() + 36 * DAY).split()
+    assert len(np.unique(test.as_of)) == 1  # a week
+    assert len(np.unique(train.as_of)) >= 1
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -299,7 +332,8 @@ def test_no_positives(tmp_path: Path, only: str, found: str) -> None:
     told = refusal(TooFewWins, lambda: built(tmp_path, tables))
     assert told.startswith(f"models/m.toml [label]: {found} among ")
     assert told.endswith(
-        f"  there is: outcome = {only!r} ({n} rows)\n  do: check label.where against the values that stand there"
+        f"  there is: outcome = {only!r} ({n} rows)\n  do: check label.where against the values that stand there; "
+        "until then a [points] table in models/NAME.toml can serve: `lqmodel predict --points`"
     )
 
 
@@ -389,6 +423,7 @@ def test_a_flat_table_is_a_training_set(tmp_path: Path) -> None:
         "lead_id": "r0",
         "as_of": None,
         "created": None,
+        "episode": 1,
         "group": "c0",
         "won": 1,
         "__won_known": None,

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lqmodel.treeshap import TreeEnsemble, compiled, forest, kernel, tables
+from lqmodel import compiled
+from lqmodel.treeshap import TreeEnsemble, forest, kernel, tables
 from lqmodel.treeshap import ensemble as module
 from lqmodel.treeshap.units import MOST_CONDITIONS
 

@@ -26,7 +26,8 @@ from lqmodel.declarations import VERBS, DeclaredFeature, Duration, Feature, Mode
 from lqmodel.declarations.base import Declared, short
 from lqmodel.declarations.feature import PLURALS, Texts
 from lqmodel.declarations.model import ClassifierOptions
-from lqmodel.declarations.source import Reasons
+from lqmodel.declarations.points import Worths
+from lqmodel.declarations.source import Addresses, Reasons
 from lqmodel.declarations.values import DurationField, Length, Moment, Names, Where, Windows, Zone
 from lqmodel.settings import Settings
 
@@ -43,6 +44,7 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
     (Length, "length", "a duration above 0"),
     (Windows, "windows", "a list of lengths, each once; `'ever'` has no end"),
     (Names, "names", "a list of texts, each once"),
+    (Addresses, "addresses", "a text, or a list of them"),
     (
         Where,
         "conditions",
@@ -56,6 +58,14 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
         "words",
         f"by language, a text or a table of plural forms ({', '.join(f'`{form}`' for form in PLURALS)}), of which "
         "`other` must be there: `[NAME.reason.en]`",
+    ),
+    (
+        Worths,
+        "worths",
+        "a table of feature or fact = points: `pricing_visits = 10` while it is present and above zero, "
+        "`employees = { ge = 50, points = 10 }` by a number, `visits = { window = '7d', ge = 2, points = 5 }` in another "
+        "window than the widest, a list of such tables, of which each that holds counts, or "
+        "`industry = { software = 15, retail = 5 }` by level",
     ),
     (Reasons, "reasons", "a table of column = reason, the reason in at least three words"),
     (str, "text", "`'so'` or `\"so\"`"),

@@ -4,22 +4,7 @@ set -euo pipefail
 venv=$1
 python=${PYTHON:-python3}
 here=$(cd "$(dirname "$0")/.." && pwd)
-
-say() { printf 'setup: %s\n' "$*" >&2; }
-stop() { printf 'setup: %s\n' "$@" >&2; exit 1; }
-
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
-
-# need PACKAGE WHY: install a Debian package where we may, else name it and stop.
-need() {
-  if may_install; then
-    say "installing $1 ($2)"
-    if apt-get install -y -qq "$1" >/dev/null 2>&1 || { apt-get update -qq >/dev/null && apt-get install -y -qq "$1" >/dev/null; }; then
-      return
-    fi
-  fi
-  stop "this system lacks $1 ($2)" "install it, for example: sudo apt-get install $1"
-}
+. "$here/tools/need.sh"
 
 command -v "$python" >/dev/null || need python3 "Python 3.11 or newer"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

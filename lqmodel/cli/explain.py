@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
 from lqmodel.cli.predict import ModelOption
+from lqmodel.errors import UsageError
+
+if TYPE_CHECKING:
+    from lqmodel.declarations import Declarations
+    from lqmodel.points import PointsExplanation
+    from lqmodel.reasons import LeadExplanation
+    from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel explain L-000042 --run scores/latest"
 
@@ -27,13 +34,30 @@ def command(
 ) -> None:
     """Say in words why a lead has its probability, as of a run."""
     from lqmodel.locating import find_model
+    from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
     from lqmodel.scoring import explain_lead
 
     read = Run.open(run or project / LATEST)
-    bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
-    found = explain_lead(bundle, read, lead_id)
+    found: LeadExplanation | PointsExplanation
+    if read.by_points:
+        found = explain_points(_declarations(project, read, model), read, lead_id)
+    else:
+        bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
+        found = explain_lead(bundle, read, lead_id)
     if format is Format.json:
         print_json(found.to_json())
     else:
         typer.echo(str(found))
+
+
+def _declarations(project: Path, run: Run, model: str | None) -> Declarations:
+    from lqmodel.declarations import ProjectFiles
+
+    if model is not None:
+        raise UsageError(
+            f"--model {model!r}, but a points table made the run",
+            where=str(run.folder),
+            do="leave --model out; the project's declarations explain it",
+        )
+    return ProjectFiles.read(project).declarations(str(run.manifest["model"]["name"]))

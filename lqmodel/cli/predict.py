@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lqmodel.cli.common import (
     Format,
     FormatOption,
+    NameOption,
     ProjectOption,
     SourceOption,
     keep_pandas_out,
@@ -18,6 +19,10 @@ from lqmodel.cli.common import (
     print_json,
     step,
 )
+from lqmodel.errors import UsageError
+
+if TYPE_CHECKING:
+    from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel predict --model models:/lead_conversion@champion --as-of today"
 
@@ -37,29 +42,72 @@ def command(
         Path | None, typer.Option(help="Folder that holds the runs; default: scores in the project.")
     ] = None,
     project: ProjectOption = Path(),
+    points: Annotated[
+        bool,
+        typer.Option(
+            "--points", help="Without a model: by the [points] table of the project's declarations."
+        ),
+    ] = False,
+    name: NameOption = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
+    out = project / "scores" if output is None else output
+    sources = pairs(source)
+    if points:
+        run, notices = _by_points(model, name, project, sources, as_of, out)
+    elif name is not None:
+        raise UsageError(
+            f"--name {name!r} names a points table",
+            do="add --points, or name a model with --model models:/NAME@champion",
+        )
+    else:
+        run, notices = _by_model(model, project, sources, as_of, out)
+    for text in notices:
+        note(f"notice: {text}")
+    if format is Format.json:
+        print_json(run.manifest)
+    else:
+        typer.echo(run.summary())
+
+
+def _by_model(
+    model: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path
+) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment
     from lqmodel.locating import ADDRESS_PREFIX, find_model
     from lqmodel.runs import previous_run, write_run
     from lqmodel.scoring import score
     from lqmodel.settings import Settings
 
-    sources = pairs(source)
     if model is not None and not model.startswith(ADDRESS_PREFIX):
         keep_pandas_out()  # MLflow, which finds all others, needs it
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
     when = moment(bundle, as_of)
-    out = project / "scores" if output is None else output
     with step("scoring"):
         before = previous_run(out, bundle, when)
         scores = score(bundle, root, sources, when, before, Settings.read().threads)
-    run = write_run(scores, out, address)
-    for text in scores.notices:
-        note(f"notice: {text}")
-    if format is Format.json:
-        print_json(run.manifest)
-    else:
-        typer.echo(run.summary())
+    return write_run(scores, out, address), scores.notices
+
+
+def _by_points(
+    model: str | None, name: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path
+) -> tuple[Run, tuple[str, ...]]:
+    from lqmodel.api import moment, open_project
+    from lqmodel.points import PointsTable
+    from lqmodel.points_scoring import score_by_points
+    from lqmodel.runs import previous_run, write_run
+    from lqmodel.settings import Settings
+
+    if model is not None:
+        raise UsageError("--points and --model at once", do="keep one: points need no model")
+    keep_pandas_out()
+    opened = open_project(project)
+    declarations = opened.declarations(name)
+    table = PointsTable.of(declarations)
+    when = moment(table, as_of)
+    with step("scoring"):
+        before = previous_run(out, table, when)
+        scores = score_by_points(declarations, opened.root, sources, when, before, Settings.read().threads)
+    return write_run(scores, out, f"models/{declarations.name}.toml"), scores.notices

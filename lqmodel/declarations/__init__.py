@@ -1,43 +1,63 @@
 """The frozen, typed mirror of a project's TOML files."""
 
-from lqmodel.declarations.feature import (
-    VERBS,
-    Attribute,
-    Column,
-    Completeness,
-    Count,
-    Distinct,
-    Feature,
-    Recency,
-    Sum,
-    Trend,
-)
+from lqmodel.declarations.feature import Column, Feature
 from lqmodel.declarations.model import Model, Stages
+from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
 from lqmodel.declarations.source import Source
 from lqmodel.declarations.values import DAY, EVER, Condition, Duration, from_microseconds, to_microseconds
+from lqmodel.declarations.verbs import (
+    VERBS,
+    ActiveDays,
+    Attribute,
+    Completeness,
+    Count,
+    Decayed,
+    Distinct,
+    Latest,
+    Max,
+    Mean,
+    OfRow,
+    Recency,
+    Share,
+    Sum,
+    Taken,
+    Tenure,
+    Trend,
+)
 
 __all__ = [
     "DAY",
     "EVER",
     "VERBS",
+    "ActiveDays",
     "Attribute",
     "Column",
     "Completeness",
     "Condition",
     "Count",
+    "Decayed",
     "Declarations",
     "DeclaredFeature",
     "Distinct",
     "Duration",
     "Feature",
+    "Latest",
+    "Max",
+    "Mean",
     "Model",
+    "OfRow",
+    "Points",
     "ProjectFiles",
     "Recency",
+    "Share",
     "Source",
     "Stages",
     "Sum",
+    "Taken",
+    "Tenure",
     "Trend",
+    "Worth",
     "from_microseconds",
     "to_microseconds",
 ]

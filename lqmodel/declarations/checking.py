@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lqmodel.declarations.base import suggestion
-from lqmodel.declarations.feature import Attribute, Completeness, DeclaredFeature
+from lqmodel.declarations.feature import DeclaredFeature
 from lqmodel.declarations.lines import KeyPath
 from lqmodel.declarations.loading import TomlFile
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.source import Source
+from lqmodel.declarations.verbs import Attribute, Completeness
 
 SOURCES_FILE = "sources"
 UNTIMED = (Attribute, Completeness)
 RESERVED = (
     "as_of",
     "created",
+    "episode",
     "group",
     "lead_id",
     "won",
@@ -119,14 +121,49 @@ def check_model(
             exists=(model.population.source,),
             do="declare label.horizon and population.every for dated outcomes",
         )
+    _check_customers(model, sources, file)
     _check_model_columns(model, sources, file)
     for (stage, key), facts in model.stages.gates().items():
         for fact in facts:
             _check_fact(fact, declared, file, ("stages", stage, key))
+    for name in model.evaluation.segments:
+        _check_segment(name, declared, file)
+
+
+def _check_customers(model: Model, sources: Sources, file: TomlFile) -> None:
+    name = model.population.customers
+    if name is not None and name not in sources:
+        raise file.refuse(
+            f"population.customers: no source {name!r}",
+            ("population", "customers"),
+            exists=sorted(sources),
+            do=suggestion(name, sources) or f"declare [{name}] in features/{SOURCES_FILE}.toml",
+        )
+
+
+def _check_segment(name: str, declared: Mapping[str, DeclaredFeature], file: TomlFile) -> None:
+    at = ("evaluation", "segments")
+    categories = sorted(n for n, d in declared.items() if all(c.dtype == "category" for c in d.columns()))
+    if name not in declared:
+        raise file.refuse(
+            f"evaluation.segments: no feature or fact {name!r}",
+            at,
+            exists=categories,
+            do=suggestion(name, categories) or f"declare [{name}] in a file in features/, or take it out",
+        )
+    if name not in categories:
+        raise file.refuse(
+            f"evaluation.segments: {name!r} is a number, and segments are the levels of a category",
+            at,
+            exists=categories,
+            do="name one of these, or declare the column once more with dtype = 'category'",
+        )
 
 
 def _check_model_columns(model: Model, sources: Sources, file: TomlFile) -> None:
-    read = [("label", key, c.column) for key in ("where", "lost") for c in getattr(model.label, key)]
+    read = [
+        ("label", key, c.column) for key in ("where", "lost", "reopened") for c in getattr(model.label, key)
+    ]
     if model.population.account is not None:
         read.append(("population", "account", model.population.account))
     for part, key, column in read:

@@ -1,4 +1,4 @@
-"""Features: one verb each, over one source, worded for people."""
+"""Features: what all of them declare, and the columns that they make; the verbs stand in verbs.py."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from lqmodel.declarations.base import Declared, Misfit, short, suggestion
-from lqmodel.declarations.values import EVER, Duration, Names, Where, Windows
+from lqmodel.declarations.values import Duration, Where, Windows
 
 Kind = Literal["fit", "engagement"]
 Dtype = Literal["number", "category"]
@@ -76,7 +76,9 @@ class Feature(Declared):
     source: str = Field(description="the source whose rows it looks at")
     where: Where = Field((), description="the only rows that count")
     direction: Literal["up", "down"] | None = Field(
-        None, description="up: more never lowers the probability; down: more never raises it"
+        None,
+        description="up: more never lowers the probability; down: more never raises it; a missing value "
+        "stands outside of either",
     )
     actionable: bool = Field(False, description="whether marketing or sales can change it")
     title: str | None = Field(None, description="its name in tables and plots; default: the name in words")
@@ -84,7 +86,6 @@ class Feature(Declared):
         (), description="its words for people; {value}, {window} and, of a trend, {change} are filled in"
     )
 
-    windowed: ClassVar[bool] = False
     dtype_of_columns: ClassVar[Dtype] = "number"
 
     def reads(self) -> tuple[str, ...]:
@@ -106,7 +107,6 @@ class Windowed(Feature):
     """A feature that makes one column for each window; the shortest carries the constraint."""
 
     windows: Windows = Field(min_length=1, description="how far back from as_of; one column for each")
-    windowed: ClassVar[bool] = True
 
     def columns(self, name: str, kind: Kind) -> tuple[Column, ...]:
         shortest = min(self.windows)
@@ -116,84 +116,6 @@ class Windowed(Feature):
             )
             for w in self.windows
         )
-
-
-class Count(Windowed):
-    """How many rows match; 0 when none."""
-
-    verb: Literal["count"]
-
-
-class Distinct(Windowed):
-    """How many different values of ``column`` match; missing values do not count; 0 when none."""
-
-    verb: Literal["distinct"]
-    column: str = Field(description="the column whose values are counted")
-
-    def reads(self) -> tuple[str, ...]:
-        return tuple(sorted({*super().reads(), self.column}))
-
-
-class Sum(Windowed):
-    """Sum of ``column`` over matching rows; 0 when none.
-
-    Values are rounded half up to 1/``scale`` and added as integers, so that the order of rows and
-    the number of threads change nothing.
-    """
-
-    verb: Literal["sum"]
-    column: str = Field(description="the column of numbers that is added up")
-    scale: int = Field(1000, ge=1, le=1_000_000, description="values are rounded to 1/scale")
-
-    def reads(self) -> tuple[str, ...]:
-        return tuple(sorted({*super().reads(), self.column}))
-
-
-class Trend(Windowed):
-    """ln((n in the window + 1) / (n in the window before + 1))."""
-
-    verb: Literal["trend"]
-
-    @field_validator("windows")
-    @classmethod
-    def _has_a_before(cls, windows: tuple[Duration, ...]) -> tuple[Duration, ...]:
-        if EVER in windows:
-            raise Misfit("nothing stands before 'ever'", do="write a length, such as '30d'")
-        return windows
-
-
-class Recency(Feature):
-    """Days since the last matching row.
-
-    "Never" is missing, except where ``direction`` is declared: a missing value would then escape the
-    constraint, so "never" is the age of the lead plus one day.
-    """
-
-    verb: Literal["recency"]
-
-
-class Attribute(Feature):
-    """``column`` of the row with the greatest occurred_at before as_of."""
-
-    verb: Literal["attribute"]
-    column: str = Field(description="the column that is taken over")
-    dtype: Dtype = Field(description="how the model reads it")
-
-    def reads(self) -> tuple[str, ...]:
-        return tuple(sorted({*super().reads(), self.column}))
-
-    def _dtype(self) -> Dtype:
-        return self.dtype
-
-
-class Completeness(Feature):
-    """Share of ``of`` that is filled in the row with the greatest occurred_at before as_of, 0 to 1."""
-
-    verb: Literal["completeness"]
-    of: Names = Field(min_length=1, description="the columns that should be filled")
-
-    def reads(self) -> tuple[str, ...]:
-        return tuple(sorted({*super().reads(), *self.of}))
 
 
 @dataclass(frozen=True)
@@ -212,14 +134,3 @@ class DeclaredFeature:
     def fact_column(self) -> str:
         """Return the column that says whether the fact holds: the widest window."""
         return max(self.columns(), key=lambda c: c.window.us if c.window else 0).name
-
-
-VERBS: dict[str, type[Feature]] = {
-    "count": Count,
-    "distinct": Distinct,
-    "sum": Sum,
-    "trend": Trend,
-    "recency": Recency,
-    "attribute": Attribute,
-    "completeness": Completeness,
-}

@@ -11,10 +11,11 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from lqmodel.declarations.base import Declared, Misfit, short, suggestion
-from lqmodel.declarations.feature import VERBS, Feature, Kind
+from lqmodel.declarations.feature import Feature, Kind
 from lqmodel.declarations.lines import KeyPath, find_line
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.source import Source
+from lqmodel.declarations.verbs import VERBS
 from lqmodel.errors import BadDeclaration, NoInput
 
 __all__ = ["TomlFile", "find_line", "load_features", "load_model", "load_sources", "validate"]

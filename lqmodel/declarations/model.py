@@ -7,11 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
+from lqmodel.declarations.points import Points
 from lqmodel.declarations.values import Duration, DurationField, Length, Names, Where, Zone
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 WEEK = Duration.parse("7d")
 THRESHOLDS = ("at_least", "capacity")
+NEED_A_CLOCK = (
+    ("population", "max_age"),
+    ("population", "episodes"),
+    ("population", "business"),
+    ("label", "reopened"),
+)
 
 
 class Label(Declared):
@@ -21,20 +28,66 @@ class Label(Declared):
     """
 
     source: str = Field(description="the source of the outcomes")
-    where: Where = Field(min_length=1, description="rows that are a win")
+    where: Where = Field((), description="rows that are a win; dated data: default every row of the source")
     lost: Where = Field((), description="rows that close a lead without a win")
+    reopened: Where = Field((), description="rows that open a closed lead again: its next episode")
     horizon: Length | None = Field(None, description="how far ahead the label looks")
 
 
 class Population(Declared):
-    """Which leads the model speaks of, and when it looks at them; the same for training and scoring."""
+    """Which leads the model speaks of, and when it looks at them; the same for training and scoring.
+
+    Either ``every`` so often, on a weekly grid, or once ``at_age``, counted from the lead's creation; where
+    that is a date, from the midnight that ends it.
+
+    A lead that comes back starts another episode: a further row of ``source`` (``episodes``), or a row of
+    the outcomes (``label.reopened``). It is looked at as the episode that was the latest known.
+
+    An existing customer is a lead that was won before, any lead of an account that was, or one that the
+    source ``customers`` names.
+    """
 
     source: str = Field("leads", description="the source with one row per lead")
+    episodes: bool = Field(False, description="the source may hold a lead again: each row starts an episode")
     account: str | None = Field(
         None, description="the column of the company; folds and intervals keep it whole"
     )
     every: Length | None = Field(None, description="a snapshot each so often, on Mondays 00:00 in zone")
+    at_age: DurationField | None = Field(None, description="one snapshot of each lead, at this age")
     max_age: Length | None = Field(None, description="leads older than this are outside the population")
+    business: Literal["new", "expansion"] | None = Field(
+        None, description="new: existing customers are outside; expansion: only they are inside"
+    )
+    customers: str | None = Field(
+        None,
+        description="a source of existing customers; its key names accounts where account is declared, else leads",
+    )
+
+    @model_validator(mode="after")
+    def _customers_matter(self) -> Population:
+        if self.customers is not None and self.business is None:
+            raise Misfit(
+                "needs population.business: it says whether customers are in or out",
+                at=("customers",),
+                do="add business = 'new' or 'expansion', or take customers out",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Population:
+        if self.every is not None and self.at_age is not None:
+            raise Misfit(
+                "looks at each lead once, and every looks again and again",
+                at=("at_age",),
+                do="keep one of them",
+            )
+        if self.at_age is not None and self.max_age is not None and self.max_age.us < self.at_age.us:
+            raise Misfit(
+                f"{self.max_age.text} is below at_age = {self.at_age.text}: no lead is left",
+                at=("max_age",),
+                do="make it longer, or take it out",
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_weeks(self) -> Population:
@@ -52,6 +105,12 @@ class Evaluation(Declared):
 
     test: Length = Field(Duration.parse("90d"), description="length of the test stretch")
     test_share: float = Field(0.3, gt=0, lt=1, description="without a clock: share of the leads")
+    segments: Names = Field(
+        (), description="categories whose levels are judged apart; default: the three that weigh most"
+    )
+    existing_score: str | None = Field(
+        None, description="a number in no file of `features` that holds the score in use: shown as a baseline"
+    )
 
 
 class ClassifierOptions(Declared):
@@ -188,22 +247,41 @@ class Model(Declared):
     evaluation: Evaluation = Field(Evaluation(), description="what is held out")
     classifier: ClassifierOptions = Field(ClassifierOptions(), description="the booster's parameters")
     stages: Stages = Field(description="what follows from a probability")
+    points: Points | None = Field(None, description="what a lead is worth until there are wins enough")
     agreement: Agreement | None = Field(None, description="what marketing and sales signed")
 
     @model_validator(mode="after")
     def _clock_is_whole(self) -> Model:
-        both = "declare both for dated data, neither without a clock"
-        if self.has_clock and self.population.every is None:
-            raise Misfit("needs population.every", at=("label", "horizon"), do=both)
-        if not self.has_clock and self.population.every is not None:
-            raise Misfit("needs label.horizon", at=("population", "every"), do=both)
-        if not self.has_clock and self.population.max_age is not None:
+        if not self.label.where and (self.label.horizon is None or self.label.lost or self.label.reopened):
             raise Misfit(
-                "needs a clock",
-                at=("population", "max_age"),
-                do="declare label.horizon and population.every, or take it out",
+                "which rows are a win?",
+                at=("label", "where"),
+                do="write where = { outcome = 'won' } with a column of the source",
             )
+        both = "declare both for dated data, neither without a clock"
+        if self.has_clock and self.population.every is None and self.population.at_age is None:
+            raise Misfit("needs population.every or population.at_age", at=("label", "horizon"), do=both)
+        for name in ("every", "at_age"):
+            if not self.has_clock and getattr(self.population, name) is not None:
+                raise Misfit("needs label.horizon", at=("population", name), do=both)
+        for part, name in NEED_A_CLOCK:
+            if not self.has_clock and getattr(getattr(self, part), name):
+                raise Misfit(
+                    "needs a clock",
+                    at=(part, name),
+                    do="declare label.horizon and population.every, or take it out",
+                )
         return self
+
+    def facts(self) -> tuple[str, ...]:
+        """Return the names of all that gates, points, baselines and segments look at, sorted."""
+        names = {
+            *self.stages.facts(),
+            *(self.points.names() if self.points else ()),
+            *self.evaluation.segments,
+        }
+        score = self.evaluation.existing_score
+        return tuple(sorted(names if score is None else names | {score}))
 
     @property
     def has_clock(self) -> bool:

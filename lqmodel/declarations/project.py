@@ -20,9 +20,11 @@ from lqmodel.declarations.checking import (
     check_used,
     places,
 )
+from lqmodel.declarations.checking_points import check_points
 from lqmodel.declarations.feature import Column, DeclaredFeature
 from lqmodel.declarations.loading import TomlFile, load_features, load_model, load_sources
 from lqmodel.declarations.model import Model
+from lqmodel.declarations.points import Worth
 from lqmodel.declarations.source import Source
 from lqmodel.errors import NoInput, UsageError
 
@@ -33,8 +35,8 @@ __all__ = ["SOURCES_FILE", "UNTIMED", "Declarations", "DeclaredFeature", "Projec
 class Declarations:
     """Everything that one model needs: sources, features and the model itself.
 
-    ``features`` feed the model; ``facts`` are read by gates only. Both are sorted by name, so that
-    the order of files and tables changes nothing.
+    ``features`` feed the model; ``facts`` are read by gates, points and baselines only. Both are sorted by
+    name, so that the order of files and tables changes nothing.
     """
 
     name: str
@@ -53,10 +55,34 @@ class Declarations:
         by_name = {f.name: f for f in (*self.features, *self.facts)}
         return {fact: by_name[fact].fact_column() for fact in self.model.stages.facts()}
 
+    def worths(self) -> tuple[tuple[Worth, DeclaredFeature, Column], ...]:
+        """Return each line of the points table with its feature and the column that it looks at."""
+        by_name = {f.name: f for f in (*self.features, *self.facts)}
+        lines = self.model.points.worths if self.model.points else ()
+        return tuple(
+            (line, item, next(c for c in item.columns() if c.name == _looked_at(line, item)))
+            for line in lines
+            for item in [by_name[line.name]]
+        )
+
+    def columns_beside(self) -> tuple[str, ...]:
+        """Return the names of the columns that gates, points, baselines and segments look at, sorted."""
+        score = self.existing_score()
+        named = {*self.fact_columns().values(), *(column.name for _, _, column in self.worths())}
+        named |= set(self.model.evaluation.segments)  # a category makes one column, called like the feature
+        return tuple(sorted(named | ({score.name} if score else set())))
+
+    def existing_score(self) -> Column | None:
+        """Return the column of the score in use, which the model is held against, if one is declared."""
+        name = self.model.evaluation.existing_score
+        return next((f.columns()[0] for f in self.facts if f.name == name), None)
+
     def used_sources(self) -> dict[str, Source]:
         """Return the sources that training reads, by name."""
         names = {f.feature.source for f in (*self.features, *self.facts)}
         names |= {self.model.label.source, self.model.population.source}
+        if self.model.population.customers is not None:
+            names.add(self.model.population.customers)
         return {name: self.sources[name] for name in sorted(names)}
 
     def fingerprint(self) -> str:
@@ -163,6 +189,7 @@ def _assemble(
     declared = _declared(files, sources)
     check_listed(model, files, model_file)
     check_model(model, sources, declared, model_file)
+    check_points(model, sources, declared, model_file, files)
     features = tuple(f for _, f in sorted(declared.items()) if f.file in model.features)
     if not features:
         raise model_file.refuse(
@@ -170,9 +197,7 @@ def _assemble(
             ("features",),
             do="declare one in them, or list another file",
         )
-    facts = tuple(
-        declared[fact] for fact in model.stages.facts() if declared[fact].file not in model.features
-    )
+    facts = tuple(declared[fact] for fact in model.facts() if declared[fact].file not in model.features)
     check_used(features, facts, model, sources, files)
     # whole feature files stand in the fingerprint: a gate's fact may live in any of them
     needed = {item.file for item in facts}.union(model.features)
@@ -182,6 +207,12 @@ def _assemble(
         "model": _plain(model_file.values),
     }
     return Declarations(name, model, sources, features, facts, raw)
+
+
+def _looked_at(line: Worth, item: DeclaredFeature) -> str:
+    if line.window is None:
+        return item.fact_column()
+    return next(c.name for c in item.columns() if c.window == line.window)
 
 
 def _declared(files: Mapping[str, TomlFile], sources: Mapping[str, Source]) -> dict[str, DeclaredFeature]:

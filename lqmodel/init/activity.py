@@ -8,7 +8,8 @@ from typing import Any, Final
 from lqmodel.audit import ABOVE_BASE, FEWEST_LEADS, MOSTLY_LATE, MOSTLY_WINNERS, WINNERS_ONLY
 from lqmodel.init.profile import Contents, Profile
 from lqmodel.init.reading import quote
-from lqmodel.lexicon import CODE, EVENT_TYPE, ID, found, humanise, personal
+from lqmodel.lexicon import CODE, EVENT_TYPE, ID, found, humanise
+from lqmodel.personal import personal
 
 Called = tuple[str, dict[str, Any]]
 """A feature's name in words, and its declaration."""

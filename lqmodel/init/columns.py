@@ -9,7 +9,8 @@ from typing import Final, Literal
 from lqmodel.audit import CONSTANT, ID_LIKE
 from lqmodel.init.answers import Answers
 from lqmodel.init.profile import Contents, Profile
-from lqmodel.lexicon import ACCOUNT, CODE, ID, NAMES, found, personal, too_late, words
+from lqmodel.lexicon import ACCOUNT, CODE, ID, NAMES, found, too_late, words
+from lqmodel.personal import personal, values_about_person
 
 Use = Literal["number", "category", "display", "account", "out"]
 FREE_TEXT: Final = 40  # characters on average, where values are mostly different
@@ -83,11 +84,11 @@ def _choose(source: str, p: Profile, answers: Answers, account: str | None, hist
 def _against(p: Profile, history: bool, kind: Use) -> tuple[str, str]:
     """Return why a column teaches nothing that may be learnt, in short and with its figures; ("", "") if it may."""
     values = [v for v, _ in p.levels]
-    about, word = personal(p.name), None if history else too_late(p.name)
+    person, word = why_personal(p), None if history else too_late(p.name)
     if p.filled == 0:
         return "empty", ""
-    if about:
-        return about, ""
+    if person:
+        return person, ""
     if word:
         return (
             "named like facts that come with the outcome, and nothing shows when",
@@ -112,6 +113,12 @@ def _against(p: Profile, history: bool, kind: Use) -> tuple[str, str]:
     if kind == "category" and p.distinct > MOST_LEVELS:
         return "too many levels to learn from", f"{p.distinct:,} levels are too many to learn from"
     return "", ""
+
+
+def why_personal(p: Profile) -> str | None:
+    """Return why a column is about a person, by its name or its values, or None."""
+    found_in = values_about_person(v for v, _ in p.levels) if p.is_text else None
+    return personal(p.name) or (found_in.reason if found_in else None)
 
 
 def _phones(values: list[str]) -> bool:

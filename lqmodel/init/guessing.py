@@ -13,7 +13,7 @@ from lqmodel.errors import UsageError
 from lqmodel.init.activity import Activity, Called, from_events, type_column, winners
 from lqmodel.init.answers import Answers, Ask
 from lqmodel.init.clock import DAY_US, Clock, choose_clock, thresholds, to_days
-from lqmodel.init.columns import Choice, choose, find_account
+from lqmodel.init.columns import Choice, choose, find_account, why_personal
 from lqmodel.init.draft import Draft, Guess, attribute, feature_files
 from lqmodel.init.label import OUTCOMES, Won, find_label, matches_sql
 from lqmodel.init.leaks import without_tell_tales
@@ -239,6 +239,8 @@ class _Guessing:
             values["display"] = display
         if accepted := {c.column: c.why for c in used if c.accepted}:
             values["accept"] = accepted
+            if purpose := {c: why for c, why in accepted.items() if why_personal(contents.profiles[c])}:
+                values["purpose"] = purpose
         grain = "one row per lead" if name == self.roles.leads else "attributes of leads"
         drafts[name] = Draft(
             contents.table.path, grain, values, [(c.column, c.why) for c in choices if c.use == "out"]

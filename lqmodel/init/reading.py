@@ -84,7 +84,7 @@ def open_table(con: Backend, name: str, path: Path) -> Table:
         _view(con, name, path)
     elif path.name.lower().endswith(CSV):
         dialect = sniff(path)
-        draft = Source(uri=str(path), key="?", delimiter=dialect.delimiter, encoding=dialect.encoding)
+        draft = Source(uri=(str(path),), key="?", delimiter=dialect.delimiter, encoding=dialect.encoding)
         columns = [c for c in header(path, draft) if c.strip()]
         read_csv(con, name, draft, path, columns, f"source {name!r}: {path}")
     else:

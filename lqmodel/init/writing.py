@@ -12,7 +12,7 @@ from tomlkit import items
 from lqmodel.errors import CannotWrite
 from lqmodel.init.draft import Draft, Guess
 
-INLINE: Final = ("where", "lost", "accept")
+INLINE: Final = ("where", "lost", "accept", "purpose")
 LONG: Final = 80  # characters from which a list stands on several lines
 
 

@@ -24,7 +24,7 @@ def numbers(table: pa.Table, column: Column, ages: NDArray[np.float64] | None = 
     column : Column
     ages : ndarray of float64, shape (n,), or None
         Age of each lead in days. A constrained recency says "never" as the lead's age plus one day; with
-        the ages given, that becomes NaN.
+        the ages given, that becomes NaN. So does the 0 of a constrained tenure.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def numbers(table: pa.Table, column: Column, ages: NDArray[np.float64] | None = 
         values: NDArray[np.float64] = found.cast(pa.float64(), safe=False).to_numpy()
     except pa.ArrowInvalid as error:
         raise WrongType(f"column {column.name!r} is declared as a number but holds {found.type}") from error
+    if column.verb == "tenure" and column.constraint:
+        return np.where(values == 0.0, np.nan, values)  # what has happened did so before as_of
     if column.verb == "recency" and column.constraint and ages is not None:
         return np.where(np.abs(values - ages - 1.0) < _EXACT, np.nan, values)
     return values

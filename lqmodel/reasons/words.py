@@ -25,6 +25,10 @@ _PLACE = re.compile(r"\{(value|window|change)\}")
 _IN_THE_LAST = re.compile(r",?\s*\b(?:in|within|over|during|for) the (?:last|past) \{window\}")
 _SECONDS = re.compile(r"\{value\} seconds?\b")
 _LEAST_CHANGE = 1.1
+_COUNTS = ("count", "distinct", "active_days", "decayed")  # 0 is "no …"
+_SHARES = ("share", "completeness")
+_SINCE = ("recency", "tenure")
+_AMOUNTS = ("sum", "mean", "max")
 _FALLS = {
     0.85: "slightly down",
     3 / 4: "down to three quarters",
@@ -76,13 +80,13 @@ class ColumnWords:
         Parameters
         ----------
         value : float, str or None
-            As in the table of features; a recency that is missing means never.
+            As in the table of features; a recency or tenure that is missing means never.
         """
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return self._missing()
         if isinstance(value, str):
             return self._filled(self.forms["other"], clean(value))
-        if self.column.verb in ("count", "distinct") and value == 0 and "zero" not in self.forms:
+        if self.column.verb in _COUNTS and value == 0 and "zero" not in self.forms:
             return self._nothing()
         if self.column.verb == "trend":
             return self._filled(self.forms["other"], change(value))
@@ -90,8 +94,9 @@ class ColumnWords:
         form = {"0": "zero", "1": "one"}.get(shown, "other")
         text = self.forms.get(form, self.forms["other"])
         if self._is_seconds:
-            return self._filled(_SECONDS.sub("{value}", text), "no time" if value == 0 else shown)
-        if self.column.verb == "recency" and shown == "0" and form not in self.forms:
+            nothing = value == 0 and self.column.verb == "sum"
+            return self._filled(_SECONDS.sub("{value}", text), "no time" if nothing else shown)
+        if self.column.verb in _SINCE and shown == "0" and form not in self.forms:
             return self._filled(text.replace("{value} days ago", "today"), shown)
         return self._filled(text, shown)
 
@@ -99,6 +104,22 @@ class ColumnWords:
         """Return the words for "it happened", without a number: those of the declared text, else the title."""
         text = self.forms["other"]
         return self.title if _PLACE.search(text) else text
+
+    def named(self) -> str:
+        """Return what the column measures, without a value: "visits to the pricing page in the last 30 days"."""
+        text, window = self.forms["other"], self.column.window
+        if (
+            text.startswith("{value} ")
+            and text.count("{") == text.count("{window}") + 1
+            and not self._is_seconds
+        ):
+            if window:
+                return self._filled(text.removeprefix("{value} "), "")
+            return self.title
+        if window is None or window == EVER:
+            return self.title
+        before = f"against the {window_words(window)} before" if self.column.verb == "trend" else ""
+        return f"{self.title} {before or f'in the last {window_words(window)}'}"
 
     def usual(
         self, value: Raw, quantiles: tuple[float, ...] | None, shares: Mapping[str, float] | None
@@ -117,7 +138,7 @@ class ColumnWords:
         ends = [self.shown(low), self.shown(high)]
         if low <= value <= high or (self.shown(value) in ends and ends[0] == ends[1]):
             return ""
-        unit = " days" if self.column.verb == "recency" else ""
+        unit = " days" if self.column.verb in _SINCE else ""
         if ends[0] == ends[1]:
             return f"usually {ends[0]}{unit}"
         neighbours = float(low).is_integer() and high == low + 1
@@ -125,26 +146,35 @@ class ColumnWords:
 
     def shown(self, value: float) -> str:
         """Return a number as it stands in the text: whole days since, shares in %, long times in minutes."""
-        if self.column.verb == "completeness":
+        if self.column.verb in _SHARES:
             return percent(value)
-        if self.column.verb == "recency":
+        if self.column.verb in _SINCE:
             return number(math.floor(value))
         return seconds(value) if self._is_seconds else number(value)
 
     @property
     def _is_seconds(self) -> bool:
-        return self.column.verb == "sum" and _SECONDS.search(self.forms["other"]) is not None
+        return self.column.verb in _AMOUNTS and _SECONDS.search(self.forms["other"]) is not None
 
     def _derived(self) -> dict[str, str]:
         """Return forms for a feature that declares no text."""
-        if self.column.verb == "trend":
-            return {"other": f"{self.title}: {{change}} on the {{window}} before"}
-        if self.column.verb == "recency" and not self.title.startswith("days "):
+        title, verb = self.title, self.column.verb
+        if verb == "trend":
+            return {"other": f"{title}: {{change}} on the {{window}} before"}
+        if verb in _SINCE and not title.startswith("days "):
             days = {"zero": "today", "one": "{value} day ago", "other": "{value} days ago"}
-            return {form: f"{self.title}: {text}" for form, text in days.items()}
-        zero = {"zero": f"no {self.title} in the last {{window}}"} if self.column.window else {}
+            return {form: f"{title}: {text}" for form, text in days.items()}
+        if verb == "decayed":
+            return {"zero": f"no recent {title}", "other": f"{title}, recent ones counting most: {{value}}"}
         window = " in the last {window}" if self.column.window else ""
-        return zero | {"other": f"{self.title}{window}: {{value}}"}
+        if verb in ("mean", "max"):
+            kind = "on average" if verb == "mean" else "at most"
+            return {"other": f"{title}{window}: {kind} {{value}}"}
+        zero = {"zero": f"no {title}{window}"} if window and verb not in _SHARES else {}
+        if verb == "active_days" and "day" not in title:
+            days = {"one": "on {value} day", "other": "on {value} days"}
+            return zero | {form: f"{title}: {text}{window}" for form, text in days.items()}
+        return zero | {"other": f"{title}{window}: {{value}}"}
 
     def _nothing(self) -> str:
         text = self.forms["other"]
@@ -154,7 +184,7 @@ class ColumnWords:
         return self._filled(text, "no") + so_far
 
     def _missing(self) -> str:
-        if self.column.verb == "recency":
+        if self.column.verb in _SINCE:
             return self._never()
         if self.column.window is None or self.column.window == EVER:
             return f"{self.title} unknown"
@@ -163,7 +193,7 @@ class ColumnWords:
     def _never(self) -> str:
         """Say that it has not happened: "last visit {value} days ago" gives "no visit so far"."""
         for said in (self.forms["other"].partition("{value}")[0], self.title):
-            found = re.match(r"(?:days since (?:the )?)?last (.+)", said.strip(" :,"))
+            found = re.match(r"(?:days since (?:the )?)?(?:last|first) (.+)", said.strip(" :,"))
             if found:
                 return self._filled(f"no {found[1]} so far", "")
         return f"{self.title}: never"

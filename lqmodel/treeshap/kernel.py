@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lqmodel.treeshap.compiled import entry, inner
+from lqmodel.compiled import entry, inner
 from lqmodel.treeshap.forest import Columns, Floats, Forest, Ints, Shorts
 from lqmodel.treeshap.tables import Lookups, Rule
 from lqmodel.treeshap.units import Units

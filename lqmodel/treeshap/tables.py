@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lqmodel.treeshap.compiled import entry, inner
+from lqmodel.compiled import entry, inner
 from lqmodel.treeshap.forest import Floats, Forest, Ints, starts
 from lqmodel.treeshap.units import MOST_CONDITIONS, Units, choose, outline, survey
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lqmodel.treeshap.compiled import entry, inner
+from lqmodel.compiled import entry, inner
 from lqmodel.treeshap.forest import Floats, Forest, Ints, Shorts, starts
 
 MOST_CONDITIONS = 10

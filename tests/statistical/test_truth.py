@@ -70,6 +70,7 @@ def test_truth_is_recovered_over_ten_companies(tmp_path: Path, tell: Callable[[s
     assert pooled["AUC gap"].upper <= 0.015
     assert pooled["expected AUC gap"].upper <= 0.015
     assert pooled["calibration error"].upper <= 0.005
+    assert np.mean(covered) >= 0.88  # 90 % are promised; between companies the share varies by about 0.05
     assert with_all.mean < 0.75 * with_few.mean
 
 
@@ -92,10 +93,15 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
 def test_truth_is_approached_in_one_small_company(learnt: Learnt, tell: Callable[[str], None]) -> None:
     """A quarter of the leads, hence looser bounds: four seeds gave errors to 0.005 and expected gaps to 0.019."""
     measured = recover(learnt.fitted, learnt.later, learnt.folder, seed=1)
-    tell(f"5,000 leads: {', '.join(shown(name, m) for name, m in measured.items())}")
+    covered = coverage(learnt.fitted, learnt.later, learnt.folder)
+    tell(
+        f"5,000 leads: {', '.join(shown(name, m) for name, m in measured.items())}; "
+        f"90 % intervals hold {covered:.0%} of the true rates"
+    )
     assert measured["expected AUC gap"].upper <= 0.03
     assert measured["AUC gap"].upper <= 0.05
     assert measured["calibration error"].upper <= 0.01
+    assert covered >= 0.7  # nine companies of 3,000 leads had 0.74 to 1.00
 
 
 def with_social_events(folder: Path, target: Path) -> Path:

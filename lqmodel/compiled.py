@@ -27,6 +27,12 @@ def inner(function: F) -> F:
     return made
 
 
+def inlined(function: F) -> F:
+    """Compile a function into each of its callers, so that no call counts references to the arrays it is given."""
+    made: F = numba.njit(inline="always", **_OPTIONS)(function)
+    return made
+
+
 def entry(function: F) -> F:
     """Compile a function that Python calls, and keep it on disk if there is a folder for it."""
     made: F

@@ -1,0 +1,165 @@
+"""Facts dealt out: batches from DuckDB → one record of words for each fact, by bucket of its lead."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.backends.duckdb import Backend
+from numpy.typing import NDArray
+
+from lqmodel.engine import KEY, OCCURRED
+from lqmodel.sweep.deciding import Texts, all_bits
+from lqmodel.sweep.keys import bytes_of, pack
+from lqmodel.sweep.layout import Layout
+from lqmodel.sweep.programme import Ints, Longs, Plan
+from lqmodel.sweep.reading import BITS_OF, TEXT, USABLE, VALUE, Query
+from lqmodel.sweep.scatter import deal, narrow, put, put_words
+
+BATCH = 122_880
+"""Facts handed over at once: a row group of DuckDB's own tables."""
+WAITING = 4
+"""Batches that may wait for each thread."""
+_SIGN = np.int64(2**63 - 1)
+
+
+class Records(NamedTuple):
+    """Facts by bucket.
+
+    Attributes
+    ----------
+    fields : ndarray of int64, shape (capacity, n_fields)
+        One record per fact, as `programme.Programme` lays it out.
+    starts : ndarray of int64, shape (n_batches, n_buckets + 1)
+        First record of each bucket in each batch.
+    greatest : int
+        Greatest magnitude of the values that are added up.
+    """
+
+    fields: Longs
+    starts: Longs
+    greatest: int
+
+
+def gather(
+    con: Backend,
+    query: Query,
+    plan: Plan,
+    layout: Layout,
+    buckets: range,
+    pool: ThreadPoolExecutor,
+    capacity: int,
+) -> Records:
+    """Run the query and deal its facts out; those of other buckets than ``buckets`` are left out.
+
+    Parameters
+    ----------
+    con : Backend
+    query : Query
+    plan, layout : Plan, Layout
+    buckets : range
+    pool : ThreadPoolExecutor
+    capacity : int
+        No fewer than there are facts; memory that no fact needs is never touched.
+    """
+    fields = np.empty((capacity, plan.n_fields), np.int64)
+    starts: list[Longs] = []
+    waiting: set[Future[int]] = set()
+    greatest = at = 0
+
+    def work(batch: pa.RecordBatch, at: int, starts: Longs) -> int:
+        return _deal(batch, at, starts, fields, query, plan, layout, buckets)
+
+    for batch in con.con.sql(query.sql).to_arrow_reader(BATCH):
+        starts.append(np.empty((1 << layout.bits) + 1, np.int64))
+        waiting.add(pool.submit(work, batch, at, starts[-1]))
+        at += len(batch)
+        if len(waiting) >= WAITING * pool._max_workers:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            greatest = max(greatest, *(one.result() for one in done))
+    greatest = max([greatest, *(one.result() for one in waiting)])
+    return Records(fields, np.array(starts, np.int64).reshape(len(starts), (1 << layout.bits) + 1), greatest)
+
+
+def _deal(
+    batch: pa.RecordBatch,
+    at: int,
+    starts: Longs,
+    fields: Longs,
+    query: Query,
+    plan: Plan,
+    layout: Layout,
+    buckets: range,
+) -> int:
+    """Write a batch into its records; return the greatest magnitude of what is added up."""
+    n, p = len(batch), plan.programme
+    words, bucket, place = (
+        np.empty((n, layout.words.shape[1]), np.int64),
+        np.empty(n, np.int32),
+        np.empty(n, np.int64),
+    )
+    pack(*bytes_of(batch.column(KEY)), layout.bits, words, bucket)
+    codes = [_codes(batch.column(f"{TEXT}{i}"), one) for i, one in enumerate(query.texts)]
+    bits = _bits(batch, query.texts, codes, plan)
+    deal(bucket, bits, buckets.start, buckets.stop, at, starts, place)
+    put_words(fields, place, words)
+    occurred = _integers(batch.column(OCCURRED))
+    put(fields, place, p.occurred, occurred)
+    put(
+        fields,
+        place,
+        p.usable,
+        _integers(batch.column(USABLE)) if query.lag is None else occurred + query.lag,
+    )
+    for word in range(plan.n_bit_words):
+        put(fields, place, p.bits + word, bits[word])
+    of_column = {one.column: code for one, code in zip(query.texts, codes, strict=True)}
+    greatest = 0
+    for i, value in enumerate(plan.values):
+        name = f"{VALUE}{i}"
+        if name not in batch.schema.names:
+            put(fields, place, plan.first_value + i, of_column[value.name])
+        elif value.sort == "number":
+            put(fields, place, plan.first_value + i, ordered(batch.column(name)))
+        else:
+            found = put(fields, place, plan.first_value + i, _integers(batch.column(name)))
+            greatest = max(greatest, found) if value.sort == "sum" else greatest
+    return greatest
+
+
+def _codes(column: pa.DictionaryArray, texts: Texts) -> Ints:
+    """Return the number of each text among those that are named; their number for any other or none."""
+    codes: Ints = pc.fill_null(column.indices.cast(pa.int32()), len(texts.named)).to_numpy()
+    return codes
+
+
+def _bits(batch: pa.RecordBatch, texts: list[Texts], codes: list[Ints], plan: Plan) -> Longs:
+    """Return the tests that each fact fits, shape (n_words, n)."""
+    bits = np.empty((plan.n_bit_words, len(batch)), np.int64)
+    for word in range(len(bits)):
+        name = f"{BITS_OF}{word}"
+        decided = name in batch.schema.names
+        bits[word] = _integers(batch.column(name)) if decided else all_bits(len(plan.tests), word)
+    for one, code in zip(texts, codes, strict=True):
+        narrow(bits, one.bits, code)
+    return bits
+
+
+def _integers(column: pa.Array) -> Longs:
+    """Return a column as int64, without a copy where it can be; where a value is missing nothing looks at it."""
+    values = column if pa.types.is_int64(column.type) else column.cast(pa.int64())
+    return np.frombuffer(values.buffers()[1], np.int64, len(values) + values.offset)[values.offset :]
+
+
+def ordered(column: pa.Array) -> Longs:
+    """Return integers in the order of the floats of a column (IEEE 754, 5.10); missing ones are undefined."""
+    bits = np.frombuffer(column.buffers()[1], np.int64, len(column) + column.offset)[column.offset :]
+    return bits ^ ((bits >> 63) & _SIGN)
+
+
+def as_floats(bits: Longs) -> NDArray[np.float64]:
+    """Return the floats that `ordered` made integers of."""
+    return (bits ^ ((bits >> 63) & _SIGN)).view(np.float64)
