@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
@@ -61,6 +62,15 @@ def short_history(bundle: Bundle, inputs: Inputs, as_of: int | None) -> list[str
                 "what happened before counts as nothing; give an extract that is as long as the longest window"
             )
     return notices
+
+
+def nobody_scored(reasons: pa.ChunkedArray) -> list[str]:
+    """Say why no lead was scored, if none was; ``reasons``: why each lead of the input is left out, null if it is not."""
+    if not len(reasons) or reasons.null_count:
+        return []
+    counts = sorted(pc.value_counts(reasons).to_pylist(), key=lambda v: (-v["counts"], v["values"]))
+    told = ", ".join(f"{v['counts']:,} {v['values']}" for v in counts[:3])
+    return [f"no lead was scored: {told}; is --as-of the moment that the data speaks of?"]
 
 
 def later_facts(inputs: Inputs, as_of: int | None) -> list[str]:

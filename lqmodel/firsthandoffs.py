@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from lqmodel.declarations import DAY
 from lqmodel.evaluation import checked, rounded
 from lqmodel.folds import group_keys
-from lqmodel.intervals import DRAWS, Draws, Estimate
+from lqmodel.intervals import DRAWS, Draws, Estimate, widened
 from lqmodel.metrics import Floats, mean
 from lqmodel.stages import Policy, holds
 from lqmodel.trainingset import Snapshots
@@ -137,7 +137,8 @@ def first_handoffs(
     observed = None
     if len(after):
         draw = Draws(units[after], random_state, draws)
-        observed = draw.estimates({"rate": partial(mean, won[after])})["rate"]
+        rate = draw.estimates({"rate": partial(mean, won[after])})["rate"]
+        observed = widened(rate, won[after], draw.group)
     return FirstHandoffs(
         leads=len(after),
         backlog=len(first) - len(after),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lqmodel import engine
 from lqmodel.bundle import Bundle
-from lqmodel.cautions import flattered, later_facts, short_history, skewed, unseen_levels
+from lqmodel.cautions import flattered, later_facts, nobody_scored, short_history, skewed, unseen_levels
 from lqmodel.declarations import Declarations
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
@@ -183,6 +183,7 @@ def score(
             *flattered(bundle, values, as_of),
             *short_history(bundle, inputs, as_of),
             *later_facts(inputs, as_of),
+            *nobody_scored(leads[REASON]),
             *unseen_levels(unseen),
             *skewed(skew),
         ),
@@ -299,6 +300,9 @@ def values_at(
     with features_at(at, inputs.facts, wanted, observed) as wide:
         wide = wide.join(leads.select(KEY, engine.EPISODE), KEY)
         values = fetch(wide.select(**{name: wide[theirs] for name, theirs in ours.items()}).order_by(ID))
+    # a number written into a query comes back in the engine's own width
+    episode = values[EPISODE].cast(pa.int64())
+    values = values.set_column(values.schema.get_field_index(EPISODE), EPISODE, episode)
     for name in (LOOKED_AT, CREATED_AT):
         clocked = values[name].cast(pa.int64()).cast(pa.timestamp("us", "UTC"))
         clocked = clocked if as_of is not None else pa.nulls(len(values), clocked.type)

@@ -84,7 +84,7 @@ class Trained:
         return Path(shutil.copytree(self.root, folder, ignore=kept))
 
 
-def write_company(root: Path, leads: int = 2300) -> None:
+def write_company(root: Path, leads: int = 1500) -> None:
     write_example(root)
     model = root / "models" / "lead_conversion.toml"
     model.write_text(model.read_text().replace('test = "120d"', 'test = "60d"') + QUICK)

@@ -418,7 +418,7 @@ def test_runs_that_cannot_be_explained(
         66,
         "the run holds no lead '0-00001'",
         "there is: 0-0000, 0-0001",
-        "and 580 more",
+        "and 575 more",
         "did you mean '0-0001'",
     )
     lqmodel(*explain, "--model", company.bundle_folder).refused(

@@ -8,7 +8,7 @@ import pyarrow as pa
 from projects import Trained
 
 from lqmodel.bundle import Bundle
-from lqmodel.cautions import flattered, short_history, unseen_levels
+from lqmodel.cautions import flattered, nobody_scored, short_history, unseen_levels
 from lqmodel.inputs import open_inputs
 
 DAY = 86_400_000_000
@@ -49,3 +49,12 @@ def test_levels_without_a_column_say_nothing() -> None:
     assert unseen_levels({"country": {}}) == []
     (said,) = unseen_levels({"country": {"AT": 2, "BE": 1}})
     assert said.startswith("column 'country': 3 leads with levels that training did not see")
+
+
+def test_it_is_told_why_nobody_was_scored() -> None:
+    assert nobody_scored(pa.chunked_array([["too old", None]])) == []
+    assert nobody_scored(pa.chunked_array([pa.array([], pa.string())])) == []
+    told = nobody_scored(pa.chunked_array([["too old", "won or lost before as_of", "too old"]]))
+    assert told == [
+        "no lead was scored: 2 too old, 1 won or lost before as_of; is --as-of the moment that the data speaks of?"
+    ]

@@ -253,7 +253,7 @@ def test_explain_refuses_what_it_cannot_answer(company: Trained, flat: Trained, 
     with pytest.raises(NoInput, match="holds no lead 'L-00001'") as error:
         explain_lead(company.bundle, scored, "L-00001")
     assert "did you mean 'L-0" in str(error.value)
-    assert "and 1480 more" in str(error.value)
+    assert "and 1475 more" in str(error.value)
     outside = scored.skipped.filter(pc.is_valid(scored.skipped["lead_id"]))["lead_id"][0].as_py()
     with pytest.raises(Refused, match="was not scored: outside population"):
         explain_lead(company.bundle, scored, outside)
