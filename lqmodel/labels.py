@@ -148,6 +148,12 @@ def looked_at(leads: Facts, outcomes: Facts, model: Model, moments: list[int] | 
     return _grouped(looks(episodes(leads, outcomes, model), model, moments), leads, model)
 
 
+def _won_lost(table: ir.Table, model: Model) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Say of each outcome whether it is a win, and whether it is a loss."""
+    lost = matches(table, model.label.lost) if model.label.lost else ibis.literal(False)
+    return matches(table, model.label.where), lost
+
+
 def closings(outcomes: Facts, model: Model) -> ir.Table:
     """Return when each lead was won or lost.
 
@@ -158,8 +164,7 @@ def closings(outcomes: Facts, model: Model) -> ir.Table:
         occurred, and when that win was known), ``closed_known`` (when the first win or loss was known); int64 microseconds UTC or null.
     """
     table = outcomes.table
-    won = matches(table, model.label.where)
-    lost = matches(table, model.label.lost) if model.label.lost else ibis.literal(False)
+    won, lost = _won_lost(table, model)
     closed = table.group_by(KEY).aggregate(
         won=table[OCCURRED].min(where=won), closed_known=table[KNOWN].min(where=won | lost)
     )
@@ -172,9 +177,7 @@ def closings(outcomes: Facts, model: Model) -> ir.Table:
 def contradicted(outcomes: Facts, model: Model) -> ir.Table:
     """Return the leads (``__key``) that were won and lost at one moment; the win is what counts."""
     table = outcomes.table
-    if not model.label.lost:
-        return table.filter(ibis.literal(False)).select(KEY)
-    won, lost = matches(table, model.label.where), matches(table, model.label.lost)
+    won, lost = _won_lost(table, model)
     both = table.group_by(KEY, OCCURRED).aggregate(
         won=table.count(where=won), lost=table.count(where=lost & ~won)
     )
@@ -199,20 +202,18 @@ def with_outcomes(seen: ir.Table, outcomes: Facts, model: Model, known_at: int |
         ``seen`` and ``is_open``, ``late`` (won before as_of, but known only later), ``won`` (first win that
         counts for a label: occurred) and ``won_known``.
     """
-    as_of = seen[AS_OF] if known_at is None else ibis.literal(known_at, "int64")
     if not come_back(model):
         joined = seen.left_join(closings(outcomes, model), KEY).drop(f"{KEY}_right")
-        until = joined[AS_OF] if known_at is None else as_of
+        until = _judged_at(joined, known_at)
         return joined.mutate(
             is_open=(joined.closed_known >= until).fill_null(True),
             late=(joined.won < joined[AS_OF]).fill_null(False),
         ).drop("closed_known")
     table = outcomes.table
-    won = matches(table, model.label.where)
-    lost = matches(table, model.label.lost) if model.label.lost else ibis.literal(False)
+    won, lost = _won_lost(table, model)
     closing = table.filter(won | lost).select(KEY, OCCURRED, KNOWN, __won=won)
     pairs = seen.inner_join(closing, KEY)
-    until = pairs[AS_OF] if known_at is None else as_of
+    until = _judged_at(pairs, known_at)
     own = pairs[OCCURRED] >= pairs[SINCE]
     before = own & (pairs[OCCURRED] < pairs[AS_OF])
     ahead = pairs["__won"] & (pairs[OCCURRED] >= pairs[AS_OF])
@@ -237,7 +238,6 @@ def population(
     model: Model,
     moments: list[int] | tuple[int, int],
     customers: Facts | None = None,
-    known_at: int | None = None,
 ) -> ir.Table:
     """Return the open leads at each moment: created strictly before, not known to be won or lost, not too old.
 
@@ -248,11 +248,11 @@ def population(
         and ``late``: won before as_of, but known only later (to be counted and left out).
     """
     seen = looked_at(leads, outcomes, model, moments)
-    seen = with_outcomes(seen, outcomes, model, known_at)
+    seen = with_outcomes(seen, outcomes, model)
     seen = seen.filter(seen.is_open)
     business = model.population.business
     if business is not None:
-        seen = with_customers(seen, leads, outcomes, model, customers, known_at)
+        seen = with_customers(seen, leads, outcomes, model, customers)
         seen = seen.filter(seen.customer if business == "expansion" else ~seen.customer)
     return seen.select(KEY, AS_OF, CREATED, EPISODE, GROUP, "won", "won_known", "late")
 
@@ -280,8 +280,13 @@ def with_customers(
         bought = ibis.union(bought, named.select(**{GROUP: named[KEY], KNOWN: since}))
     first = bought.group_by(GROUP).aggregate(customer_since=bought[KNOWN].min())
     joined = seen.left_join(first, GROUP).drop(f"{GROUP}_right")
-    moment = joined[AS_OF] if known_at is None else ibis.literal(known_at, "int64")
-    return joined.mutate(customer=(joined.customer_since < moment).fill_null(False))
+    known = joined.customer_since < _judged_at(joined, known_at)
+    return joined.mutate(customer=known.fill_null(False))
+
+
+def _judged_at(seen: ir.Table, known_at: int | None) -> ir.IntegerValue:
+    """Return the moment before which something must be known to count: the look's own, or a later one for all."""
+    return seen[AS_OF] if known_at is None else ibis.literal(known_at, "int64")
 
 
 def group(leads: Facts, model: Model) -> ir.StringValue:

@@ -98,7 +98,10 @@ def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:
         newest = ibis.row_number().over(group_by=KEY, order_by=seen[AS_OF].desc())
         seen = seen.mutate(__newest=newest)
         seen = seen.filter(seen["__newest"] == 0)
-    seen = with_customers(seen, leads, outcomes, model, None if name is None else inputs.facts[name], as_of)
+    business = model.population.business
+    if business is not None:
+        customers = None if name is None else inputs.facts[name]
+        seen = with_customers(seen, leads, outcomes, model, customers, as_of)
     reasons = [(~seen.is_open, "won or lost before as_of")]
     if model.population.max_age is not None:
         limit = model.population.max_age
@@ -106,10 +109,10 @@ def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:
     if at_age is not None and horizon is not None:
         over = seen[AS_OF] + horizon.us <= as_of
         reasons.append((over, f"its {horizon.text} from the age of {at_age.text} on are over"))
-    if model.population.business is not None:
-        expansion = model.population.business == "expansion"
-        told = "no customer before as_of" if expansion else "a customer before as_of"
-        reasons.append((~seen.customer if expansion else seen.customer, told))
+    if business == "new":
+        reasons.append((seen.customer, "a customer before as_of"))
+    elif business == "expansion":
+        reasons.append((~seen.customer, "no customer before as_of"))
     outside = ibis.cases(*((found, ibis.literal(told)) for found, told in reasons), else_=ibis.null("string"))
     return seen.select(KEY, AS_OF, CREATED, EPISODE, outside=outside)
 
