@@ -23,7 +23,8 @@ from lqmodel.points import PointsTable
 from lqmodel.points_scoring import score_by_points
 from lqmodel.roster import Scorer
 from lqmodel.runs import Run
-from lqmodel.scoring import Scores, explain_lead, score
+from lqmodel.scores import Scores
+from lqmodel.scoring import explain_lead, score
 from lqmodel.settings import Settings
 from lqmodel.trainingset import Snapshots, training_set
 

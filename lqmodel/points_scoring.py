@@ -16,12 +16,11 @@ from lqmodel.inputs import open_inputs
 from lqmodel.points import NOTICE, Bools, PointReason, PointsExplanation, PointsTable
 from lqmodel.reasons.raw import lead_ages
 from lqmodel.roster import ID, check_moment, everyone, skipped
-from lqmodel.scoring import (
+from lqmodel.scores import (
     CREATED_AT,
     EPISODE,
     LOOKED_AT,
     REASONS,
-    STATE,
     Previous,
     Scored,
     Scores,
@@ -32,9 +31,10 @@ from lqmodel.scoring import (
     moments,
     previous_state,
     scored_row,
+    stage_columns,
     values_at,
 )
-from lqmodel.stages import Advance, advance, margin_band, stage_names
+from lqmodel.stages import Advance, advance, margin_band
 from lqmodel.stages import score as score_of
 
 
@@ -114,7 +114,6 @@ def _scored(table: PointsTable, values: pa.Table, held: Bools, moved: Advance) -
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
     points, policy = table.points(held), table.policy()
     up, down = table.texts(values, _ages(values), most=REASONS)
-    state = moved.state.to_table()
     nothing = pa.nulls(len(values), pa.float64())
     columns = {
         ID: values[ID],
@@ -128,9 +127,7 @@ def _scored(table: PointsTable, values: pa.Table, held: Bools, moved: Advance) -
         "fit": table.points(held, "fit").astype(np.float64),
         "engagement": table.points(held, "engagement").astype(np.float64),
         "band": pa.array(margin_band(points, policy).tolist(), pa.string()),
-        "stage": state["stage"],
-        "previous_stage": pa.array(stage_names(moved.previous_stage).tolist(), pa.string()),
-        **{name: state[name].cast(pa.timestamp("us", "UTC")) for name in STATE[1:]},
+        **stage_columns(moved),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
     }

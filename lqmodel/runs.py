@@ -36,7 +36,7 @@ from lqmodel.files import (
 )
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
-from lqmodel.scoring import Scores
+from lqmodel.scores import Scores
 
 LATEST = "latest"
 FORMAT = 2

@@ -25,7 +25,7 @@ from lqmodel import files
 from lqmodel.bundle import Bundle
 from lqmodel.errors import LqmodelError
 from lqmodel.runs import Run, write_run
-from lqmodel.scoring import Scores
+from lqmodel.scores import Scores
 
 STEPS = ("os.mkdir", "os.rename", "os.symlink", "os.remove", "os.rmdir", "fcntl.flock", "ctypes.dlsym")
 DAY = 86_400_000_000

@@ -18,7 +18,8 @@ from lqmodel.errors import Refused, UsageError
 from lqmodel.points import NOTICE
 from lqmodel.points_scoring import explain_points, score_by_points
 from lqmodel.runs import Run, previous_run, write_run
-from lqmodel.scoring import Scores, score
+from lqmodel.scores import Scores
+from lqmodel.scoring import score
 
 BEFORE, EARLIER = "2024-12-23T00:00Z", WHEN - 7 * 86_400_000_000
 POINTS = """

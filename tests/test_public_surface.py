@@ -13,7 +13,7 @@ import lqmodel
 from lqmodel import cli
 from lqmodel.api import Model, Project
 from lqmodel.evaluation import Quality
-from lqmodel.scoring import Scores
+from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 
 COMMANDS = "init check simulate train evaluate predict explain handoffs promote demo"

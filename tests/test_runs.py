@@ -14,7 +14,8 @@ from projects import WHEN, Trained, contents
 
 from lqmodel.errors import BadData, CannotWrite, NoInput
 from lqmodel.runs import Run, previous_run, write_run
-from lqmodel.scoring import Scores, score
+from lqmodel.scores import Scores
+from lqmodel.scoring import score
 
 HERE = "models:/m/1"
 

@@ -18,7 +18,8 @@ from lqmodel.declarations import from_microseconds
 from lqmodel.errors import NoInput, Refused
 from lqmodel.reasons import Families
 from lqmodel.runs import Run, write_run
-from lqmodel.scoring import Scores, explain_lead, score
+from lqmodel.scores import Scores
+from lqmodel.scoring import explain_lead, score
 from lqmodel.stages import bands
 
 TIMES = {"leads": "created_at", "events": "occurred_at", "outcomes": "occurred_at"}

@@ -13,7 +13,7 @@ import lqmodel
 from lqmodel.audit import Audit, Finding
 from lqmodel.evaluation import Band, Estimate, Quality
 from lqmodel.reasons import LeadExplanation, Reason
-from lqmodel.scoring import Scores
+from lqmodel.scores import Scores
 
 RETURNED = (Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason)
 """What the methods of the public classes give back."""
