@@ -5,6 +5,7 @@ acts move it further: an acceptance, a gate's facts, a win. Recycled is set by p
 back) and left by an acceptance or a win: neither a score nor a hand-raise that stood before it undoes it.
 """
 
+from lqmodel.stages.acts import ACT_SCHEMA, ACTS, Act, acts_table, checked_acts
 from lqmodel.stages.bands import BANDS, MQL_SCORE, SALES_READY_SCORE, Band, band, bands, margin_band, score
 from lqmodel.stages.capacity import Replay, SolvedPolicy, Volume, solve_policy
 from lqmodel.stages.machine import (
@@ -26,6 +27,8 @@ from lqmodel.stages.machine import (
 from lqmodel.stages.policy import Policy, Threshold
 
 __all__ = [
+    "ACTS",
+    "ACT_SCHEMA",
     "BANDS",
     "CUSTOMER",
     "LEAD",
@@ -38,6 +41,7 @@ __all__ = [
     "SALES_READY_SCORE",
     "SQL",
     "STAGES",
+    "Act",
     "Advance",
     "Band",
     "Policy",
@@ -46,9 +50,11 @@ __all__ = [
     "State",
     "Threshold",
     "Volume",
+    "acts_table",
     "advance",
     "band",
     "bands",
+    "checked_acts",
     "holds",
     "margin_band",
     "score",
