@@ -6,7 +6,7 @@ fact looks up its own. All other conditions are decided by DuckDB, once for each
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -56,20 +56,27 @@ def decided_by_text(tests: tuple[Test, ...], told_apart: Mapping[str, Iterable[s
         bits = np.zeros((-(-len(tests) // BITS), len(named) + 1), np.int64)
         for i, test in enumerate(tests):
             sets = [set(c.values) for c in test.where if _is_text(c) and c.column == column]
+            told = test.filled == column and column in told_apart
             for k, text in enumerate([*named, None]):
-                if all(text in admitted for admitted in sets):
+                if all(text in admitted for admitted in sets) and not (told and text is None):
                     bits[i // BITS, k] |= np.int64(1 << i % BITS)
         found.append(Texts(column, tuple(named), bits))
     return found
 
 
-def decided_by_fact(table: ir.Table, tests: tuple[Test, ...], word: int) -> ir.IntegerValue | None:
-    """Return the bits of one word: the tests whose other conditions a fact fits; None if there are none."""
+def decided_by_fact(
+    table: ir.Table, tests: tuple[Test, ...], word: int, told_apart: Container[str]
+) -> ir.IntegerValue | None:
+    """Return the bits of one word: the tests whose other conditions a fact fits; None if there are none.
+
+    Whether a column that is told apart holds a text is left to `decided_by_text`.
+    """
     always, bits = 0, []
     for i, test in enumerate(tests[word * BITS : (word + 1) * BITS]):
         others = tuple(c for c in test.where if not _is_text(c))
         fits = [matches(table, others)] if others else []
-        fits += [table[test.filled].notnull()] if test.filled else []
+        filled = test.filled if test.filled not in told_apart else None
+        fits += [table[filled].notnull()] if filled else []
         if fits:
             bits.append(ibis.and_(*fits).ifelse(ibis.literal(1 << i, "int64"), ibis.literal(0, "int64")))
         else:

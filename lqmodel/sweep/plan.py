@@ -27,7 +27,7 @@ from lqmodel.declarations import (
 )
 from lqmodel.engine import FOREVER, LOCAL_DAY
 from lqmodel.sweep.programme import BITS, Ints, Longs, Measure, Plan, Programme, Sort, Test, Total, Value
-from lqmodel.verbs import beside, scaled
+from lqmodel.verbs import beside
 
 COVERED = (ActiveDays, Count, Decayed, Distinct, Max, Mean, Recency, Share, Sum, Tenure, Trend)
 """The verbs that the sweep computes: all that aggregate."""
@@ -92,10 +92,10 @@ class _Found:
             before = Total(test, _number(self.lengths, 2 * us), without=length)
             self.measures[beside(name)] = self._count(before)
         elif isinstance(feature, Sum):
-            self.measures[name] = self._sum(Total(test, length, self._value("sum", scaled(feature))))
+            self.measures[name] = self._sum(Total(test, length, self._summand(feature)))
         elif isinstance(feature, Mean):
             filled = _number(self.tests, Test(feature.where, feature.column))
-            self.measures[name] = self._sum(Total(filled, length, self._value("sum", scaled(feature))))
+            self.measures[name] = self._sum(Total(filled, length, self._summand(feature)))
             self.measures[beside(name)] = self._count(Total(filled, length))
         elif isinstance(feature, Max):
             filled = _number(self.tests, Test(feature.where, feature.column))
@@ -108,6 +108,9 @@ class _Found:
 
     def _value(self, sort: Sort, name: str) -> int:
         return _number(self.values, Value(sort, name))
+
+    def _summand(self, feature: Sum | Mean) -> int:
+        return _number(self.values, Value("sum", feature.column, feature.scale))
 
     def _count(self, total: Total) -> Measure:
         return Measure("count", _number(self.counts, total))

@@ -29,10 +29,11 @@ class Test(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value of each fact: an ingredient that is added, a number that is compared, or a value told apart."""
+    """A value of each fact: a number that is scaled and added, one that is compared, or a value told apart."""
 
     sort: Sort
     name: str
+    scale: int = 0  # of what is added
 
 
 class Total(NamedTuple):

@@ -63,15 +63,15 @@ def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest
     for item in items:
         needed |= ingredients(facts.table, item.feature)
     columns = {} if lag is not None else {USABLE: usable}
+    few = _few_texts(facts.table, [value.name for value in plan.values if value.sort == "code"])
     for word in range(plan.n_bit_words):
-        bits = decided_by_fact(facts.table, plan.tests, word)
+        bits = decided_by_fact(facts.table, plan.tests, word, few)
         if bits is not None:
             columns[f"{BITS_OF}{word}"] = bits
-    few = _few_texts(facts.table, [value.name for value in plan.values if value.sort == "code"])
     texts = decided_by_text(plan.tests, few)
     columns |= {f"{TEXT}{i}": text_of(facts.table, one.column) for i, one in enumerate(texts)}
     read = {
-        i: _plain(needed[v.name], v)
+        i: _plain(facts.table[v.name] if v.sort == "sum" else needed[v.name], v)
         for i, v in enumerate(plan.values)
         if v.sort != "code" or v.name not in few
     }
@@ -84,10 +84,11 @@ def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest
 
 
 def _plain(column: ir.Value, value: Value) -> ir.Value:
-    """Return a value without what equality and order do not see: missing summands, the sign of zero."""
-    if value.sort == "sum":
-        return column.fill_null(0)
-    return column.cast("float64") + 0.0 if value.sort == "number" else column
+    """Return a value as it is dealt out; one that is compared without the sign of zero."""
+    if value.sort == "code":
+        return column
+    number = column if column.type().is_float64() else column.cast("float64")
+    return number + 0.0 if value.sort == "number" else number
 
 
 def _few_texts(table: ir.Table, columns: list[str]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from lqmodel.sweep.keys import bytes_of, pack
 from lqmodel.sweep.layout import Layout
 from lqmodel.sweep.programme import Ints, Longs, Plan
 from lqmodel.sweep.reading import BITS_OF, TEXT, USABLE, VALUE, Query
-from lqmodel.sweep.scatter import deal, narrow, put, put_words
+from lqmodel.sweep.scatter import deal, narrow, put, put_scaled, put_words
 
 BATCH = 122_880
 """Facts handed over at once: a row group of DuckDB's own tables."""
@@ -124,9 +124,12 @@ def _deal(
             put(fields, place, plan.first_value + i, of_column[value.name])
         elif value.sort == "number":
             put(fields, place, plan.first_value + i, ordered(batch.column(name)))
+        elif value.sort == "sum":
+            summands = np.asarray(pc.fill_null(batch.column(name), 0.0))
+            found = put_scaled(fields, place, plan.first_value + i, summands, float(value.scale))
+            greatest = max(greatest, found)
         else:
-            found = put(fields, place, plan.first_value + i, _integers(batch.column(name)))
-            greatest = max(greatest, found) if value.sort == "sum" else greatest
+            put(fields, place, plan.first_value + i, _integers(batch.column(name)))
     return greatest
 
 

@@ -64,8 +64,8 @@ def deal(bucket: Ints, bits: Longs, first: int, last: int, at: int, starts: Long
 
 
 @entry
-def put(records: Longs, place: Longs, field: int, column: Any) -> int:
-    """Write a column of integers into a field of the records; return the greatest magnitude.
+def put(records: Longs, place: Longs, field: int, column: Any) -> None:
+    """Write a column of integers into a field of the records.
 
     Parameters
     ----------
@@ -75,11 +75,20 @@ def put(records: Longs, place: Longs, field: int, column: Any) -> int:
     field : int
     column : ndarray of an integer type, shape (n,)
     """
-    greatest = 0
     for i in range(place.shape[0]):
         if place[i] >= 0:
             records[place[i], field] = column[i]
-            greatest = max(greatest, abs(column[i]))
+
+
+@entry
+def put_scaled(records: Longs, place: Longs, field: int, column: Any, scale: float) -> int:
+    """Write floor(x·scale + 0.5) of a column of float64 as `put` does; return the greatest magnitude."""
+    greatest = 0
+    for i in range(place.shape[0]):
+        if place[i] >= 0:
+            whole = np.int64(np.floor(column[i] * scale + 0.5))
+            records[place[i], field] = whole
+            greatest = max(greatest, abs(whole))
     return greatest
 
 
