@@ -208,6 +208,11 @@ def test_predict_explain_handoffs_one_after_the_other(
     told = json.loads(lqmodel("explain", lead, "--run", out / "latest", "--format", "json").out)
     assert told["lead_id"] == lead
     assert told["stage"] == "sales-ready"
+    drawn = lqmodel("explain", lead, "--run", out / "latest", "--svg", tmp_path / "lead.svg")
+    assert (drawn.code, drawn.out) == (0, why.out)
+    assert drawn.err == f"waterfall {tmp_path / 'lead.svg'}\n"
+    assert lead in (tmp_path / "lead.svg").read_text()
+    lqmodel("explain", lead, "--run", out / "latest", "--svg", tmp_path / "lead.svg" / "y").refused(73)
 
 
 def test_check_prints_parts_and_their_wins(company: Trained, lqmodel: Callable[..., Ended]) -> None:

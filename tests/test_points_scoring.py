@@ -203,6 +203,10 @@ def test_what_does_not_go_together_is_refused(
     lqmodel("explain", lead, "--model", "bundle", "--run", run.folder, "--project", project).refused(
         2, "a points table made the run", "leave --model out"
     )
+    lqmodel("explain", lead, "--svg", tmp_path / "x.svg", "--run", run.folder, "--project", project).refused(
+        2, "points have no odds to draw", "leave --svg out"
+    )
+    assert not (tmp_path / "x.svg").exists()
     copied = company.copy(tmp_path / "other")
     with (copied / "models" / "lead_conversion.toml").open("a") as file:
         file.write(POINTS.replace("-50", "-40"))

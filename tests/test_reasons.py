@@ -284,7 +284,7 @@ def test_what_a_terminal_shows() -> None:
 def test_a_lead_without_reasons_shows_too() -> None:
     plain = lead(up=(), down=())
     assert "\n  all else ×1.1\n" in str(plain)
-    assert "<table" in plain._repr_html_()
+    assert "all else" in plain._repr_html_()
 
 
 class Tags(HTMLParser):
@@ -304,8 +304,8 @@ def test_a_notebook_shows_it_and_nothing_in_it_runs(world) -> None:
     tags = Tags()
     evil = lead(lead_id=EVIL, stage=EVIL, up=(replace(lead().up[0], text=EVIL, usual=EVIL),))
     tags.feed(evil._repr_html_())
-    assert set(tags.seen) == {"div", "b", "table", "tbody", "tr", "td"}
-    assert tags.text.count(EVIL) == 4
+    assert set(tags.seen) == {"div", "svg", "title", "desc", "text", "circle", "path", "polygon"}
+    assert tags.text.count(EVIL) == 8  # each once as seen, once as told
 
 
 def test_a_terminal_is_safe_from_control_characters() -> None:

@@ -13,9 +13,10 @@ import lqmodel
 from lqmodel.audit import Audit, Finding
 from lqmodel.evaluation import Band, Estimate, Quality
 from lqmodel.reasons import LeadExplanation, Reason
+from lqmodel.reasons.drawing import Drawing
 from lqmodel.scores import Scores
 
-RETURNED = (Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason)
+RETURNED = (Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason, Drawing)
 """What the methods of the public classes give back."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json
 from lqmodel.cli.predict import ModelOption
 from lqmodel.errors import UsageError
 
@@ -30,9 +30,13 @@ def command(
     run: RunOption = None,
     model: ModelOption = None,
     project: ProjectOption = Path(),
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Also draw it here, as a waterfall.")
+    ] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Say in words why a lead has its probability, as of a run."""
+    from lqmodel.files import write_file
     from lqmodel.locating import find_model
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
@@ -41,14 +45,27 @@ def command(
     read = Run.open(run or project / LATEST)
     found: LeadExplanation | PointsExplanation
     if read.by_points:
+        _refuse_drawing(svg, read)
         found = explain_points(_declarations(project, read, model), read, lead_id)
     else:
         bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
         found = explain_lead(bundle, read, lead_id)
+        if svg is not None:
+            write_file(svg, found.waterfall().document().encode())
+            note(f"waterfall {svg}")
     if format is Format.json:
         print_json(found.to_json())
     else:
         typer.echo(str(found))
+
+
+def _refuse_drawing(svg: Path | None, run: Run) -> None:
+    if svg is not None:
+        raise UsageError(
+            f"--svg {svg}: a points table made the run, and points have no odds to draw",
+            where=str(run.folder),
+            do="leave --svg out; the lines of the table stand in the text",
+        )
 
 
 def _declarations(project: Path, run: Run, model: str | None) -> Declarations:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
+from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.raw import Raw
+from lqmodel.reasons.waterfall import Ladder, Step, draw, logit
 from lqmodel.reasons.words import clean, effect, odds_words, percent
 
 CUT_OFF = math.log(1.05)
 """Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
 _BAR = 10  # characters of the longest bar
-_CELL = "padding:.1em .6em .1em 0"
-_COLOURS = {"for": "#2f7d5b", "against": "#a8553a"}
 
 
 @dataclass(frozen=True)
@@ -133,32 +132,37 @@ class LeadExplanation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        most = max((abs(r.log_odds) for r in self.up + self.down), default=1.0)
-        rows = [
-            _row(label if i == 0 else "", reason, most)
-            for label, found in self._sides()
-            for i, reason in enumerate(found)
-        ]
-        rest = (
-            f'<tr><td style="{_CELL}">all else</td>'
-            f'<td style="{_CELL};text-align:right">{effect(math.exp(self.rest))}</td></tr>'
-        )
-        return (
-            '<div style="font-family:system-ui,sans-serif;max-width:56em">'
-            f"<div><b>{escape(self._headline())}</b></div><div>{escape(self._standing())}</div>"
-            '<table style="border-collapse:collapse;margin:.6em 0"><tbody>'
-            f"{''.join(rows)}{rest}</tbody></table><div>{escape(self._subtotals())}</div></div>"
+        return self.waterfall()._repr_html_()
+
+    def waterfall(self) -> Drawing:
+        """Draw the way from the base odds to the lead's odds; see `lqmodel.reasons.waterfall`."""
+        reasons = (Step(r.text, r.log_odds, r.kind, r.usual, r.actionable) for r in self.up + self.down)
+        start = logit(self.base_probability)
+        return draw(
+            Ladder(
+                name=f"{clean(self.lead_id)}{self._day()}",
+                head=self._chance(),
+                under=self._standing(),
+                start=start,
+                start_words=odds_words(self.base_probability),
+                end_words=odds_words(self.probability),
+                steps=(*reasons, Step("all else", self.rest)),
+                fit=self.fit,
+                engagement=self.engagement,
+                low=logit(self.low),
+                high=logit(self.high),
+            )
         )
 
     def _sides(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
         return ("for", self.up), ("against", self.down)
 
     def _headline(self) -> str:
+        return f"{clean(self.lead_id)}{self._day()}: {self._chance()}"
+
+    def _chance(self) -> str:
         ends = f"{percent(self.low)} to {percent(self.high)}"
-        return (
-            f"{clean(self.lead_id)}{self._day()}: {odds_words(self.probability)} "
-            f"({percent(self.probability)}, likely {ends})"
-        )
+        return f"{odds_words(self.probability)} ({percent(self.probability)}, likely {ends})"
 
     def _day(self) -> str:
         if self.as_of is None:
@@ -201,15 +205,3 @@ def join(reasons: Iterable[object], limit: int = 1024) -> str:
 
 def _reason_to_json(reason: Reason) -> dict[str, Any]:
     return asdict(reason) | {"factor": reason.factor}
-
-
-def _row(label: str, reason: Reason, most: float) -> str:
-    width = max(round(100 * abs(reason.log_odds) / most), 2)
-    colour = _COLOURS["for" if reason.log_odds > 0 else "against"]
-    bar = f'<div style="width:{width}px;height:.8em;background:{colour}"></div>'
-    return (
-        f'<tr><td style="{_CELL}">{escape(label)}</td>'
-        f'<td style="{_CELL};text-align:right">{escape(effect(reason.factor))}</td>'
-        f'<td style="{_CELL};min-width:110px">{bar}</td>'
-        f'<td style="{_CELL};text-align:left">{escape(reason.sentence)}</td></tr>'
-    )
