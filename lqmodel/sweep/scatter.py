@@ -88,7 +88,7 @@ def put_scaled(records: Longs, place: Longs, field: int, column: Any, scale: flo
         if place[i] >= 0:
             whole = np.int64(np.floor(column[i] * scale + 0.5))
             records[place[i], field] = whole
-            greatest = max(greatest, abs(whole))
+            greatest = max(greatest, int(abs(whole)))
     return greatest
 
 
