@@ -25,6 +25,7 @@ from lqmodel.treeshap.forest import Columns, Floats, Forest, flatten
 from lqmodel.treeshap.text import Tree, read_model
 
 if TYPE_CHECKING:
+    from lqmodel.treeshap.pairs import Touch
     from lqmodel.treeshap.tables import Lookups, Rule
     from lqmodel.treeshap.units import Units
 
@@ -46,6 +47,23 @@ class Contributions:
 
     margin: Floats
     base: float
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the move of each column did to the margin: values.sum(axis=1) is margin - before to 1e-9.
+
+    Attributes
+    ----------
+    before, margin : ndarray of float64, shape (n_rows,)
+        Of the rows before, and of the rows now.
+    values : ndarray of float64, shape (n_rows, n_columns)
+        Exactly 0 where a column's move sends the row no other way.
+    """
+
+    before: Floats
+    margin: Floats
     values: Floats
 
 
@@ -161,6 +179,47 @@ class TreeEnsemble:
 
         self._in_blocks(work, len(rows), n_threads)
         return Contributions(margin, self.base, values)
+
+    def compare(self, x: ArrayLike, before: ArrayLike, n_threads: int | None = None) -> Difference:
+        """Return what the move of each column, from its value before to its value now, did to the margin.
+
+        Exact Shapley values with each row's own row of before as the only background; see `pairs`.
+
+        Parameters
+        ----------
+        x, before : array-like of float64, shape (n_rows, n_features)
+            Encoded rows now and before, in the same order; NaN is missing.
+        n_threads : int or None, default None
+            As in `margin`.
+
+        Raises
+        ------
+        BadData
+            As in `margin`, or not as many rows before as now.
+        """
+        from lqmodel.treeshap.kernel import encode, margins
+        from lqmodel.treeshap.pairs import moves
+
+        rows, old = self._checked(x), self._checked(before)
+        if len(rows) != len(old):
+            raise BadData(f"{len(rows)} rows and {len(old)} rows before them cannot be paired")
+        found = Difference(np.empty(len(rows)), np.empty(len(rows)), np.zeros(rows.shape))
+        (columns, forest), touch = self._forest, self._touch
+
+        def work(block: slice) -> None:
+            now, then = _own(rows[block]), _own(old[block])
+            margins(now, columns, forest, found.margin[block])
+            margins(then, columns, forest, found.before[block])
+            moves(*encode(now, columns), *encode(then, columns), forest, touch, found.values[block])
+
+        self._in_blocks(work, len(rows), n_threads)
+        return found
+
+    @cached_property
+    def _touch(self) -> Touch:
+        from lqmodel.treeshap.pairs import touch
+
+        return touch(*self._forest)
 
     @cached_property
     def _forest(self) -> tuple[Columns, Forest]:

@@ -22,6 +22,19 @@ _ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold
 
 
 @entry
+def encode(x: Floats, columns: Columns) -> tuple[Shorts, Ints]:
+    """Return codes of numbers, shape (n_coded, n_rows), and of categories, shape (n_category_columns, n_rows).
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (n_rows, n_features)
+        As in `margins`.
+    columns : Columns
+    """
+    return _encode(x, columns)
+
+
+@entry
 def margins(x: Floats, columns: Columns, forest: Forest, margin: Floats) -> None:
     """Write the margin of each row: the mean over models of the sum over trees, as LightGBM sums.
 
