@@ -129,7 +129,7 @@ class Project:
         trained = train(snapshots, self.inputs(name), threads=self.settings.threads, tune_seconds=seconds)
         return Model(trained.bundle, trained, self.root)
 
-    def points(self, name: str | None = None, *, as_of: str = TODAY) -> Scores:
+    def points(self, name: str | None = None, *, as_of: str = TODAY, language: str | None = None) -> Scores:
         """Score every lead by the points table of a model's declarations, without a model; nothing is written.
 
         What serves until there are wins enough to learn from: probability, low and high are missing, and
@@ -141,6 +141,8 @@ class Project:
             Which model, where there are several.
         as_of : str, default "today"
             As in `Model.predict`.
+        language : str, optional
+            As in `Model.predict`.
 
         Raises
         ------
@@ -149,7 +151,9 @@ class Project:
         """
         declarations = self.declarations(name)
         when = moment(PointsTable.of(declarations), as_of)
-        return score_by_points(declarations, self.root, self.sources, when, threads=self.settings.threads)
+        spoken = self.settings.language_of(language, declarations.model.language)
+        threads = self.settings.threads
+        return score_by_points(declarations, self.root, self.sources, when, threads=threads, language=spoken)
 
     def tracker(self) -> Tracker:
         """Open the project's MLflow store."""
@@ -221,6 +225,7 @@ class Model:
         sources: Mapping[str, str] | None = None,
         as_of: str = "today",
         root: Path | str | None = None,
+        language: str | None = None,
     ) -> Scores:
         """Score every lead of the sources at ``as_of``; nothing is written.
 
@@ -232,14 +237,26 @@ class Model:
             ``today``, a date, or a moment with an offset; see `moment`.
         root : path, optional
             Another folder than ``self.root`` for the declared addresses.
+        language : {"en", "de", "ro", "nb"}, optional
+            What the reasons are worded in; default: LQMODEL_LANGUAGE, else what the model declares.
         """
         folder = self.root if root is None else Path(root)
-        threads = Settings.read().threads
-        return score(self.bundle, folder, sources, moment(self.bundle, as_of), threads=threads)
+        settings, when = Settings.read(), moment(self.bundle, as_of)
+        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        return score(self.bundle, folder, sources, when, threads=settings.threads, language=spoken)
 
-    def explain(self, scores: Scores | Run, lead_id: str) -> LeadExplanation:
-        """Say why a lead has its probability; shows itself in a notebook."""
-        return explain_lead(self.bundle, scores, lead_id)
+    def explain(self, scores: Scores | Run, lead_id: str, language: str | None = None) -> LeadExplanation:
+        """Say why a lead has its probability; shows itself in a notebook.
+
+        Parameters
+        ----------
+        scores : Scores or Run
+        lead_id : str
+        language : str, optional
+            As in `predict`.
+        """
+        spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
+        return explain_lead(self.bundle, scores, lead_id, spoken)
 
     def save(self, folder: Path | str) -> Path:
         """Write the bundle as a folder."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import LeadExplanation
-from lqmodel.reasons.words import clean, effect, percent
+from lqmodel.reasons.words import clean
 
 ID = "lead_id"
 POINTS = "points"
 DIGITS = 6
+_LABEL = 8  # characters of the column of labels, at least
 
 
 def handoffs(
@@ -48,25 +50,30 @@ def _rounded(value: Any) -> Any:
 
 
 def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:
-    """Write one handoff for a terminal: who, how likely, why, and what speaks against it."""
+    """Write one handoff for a terminal, in the language of its reasons: who, how likely, why, and what speaks against it."""
+    language = Language.of(handoff.get("language", ENGLISH.name))
     who = ", ".join(str(v) for v in handoff["display"].values() if v)
     name = f"{who} ({handoff[ID]})" if who else handoff[ID]
-    lines = [f"{clean(name, 60):60} {_chance(handoff)}"]
-    if handoff["cause"] not in ("probability", POINTS):
-        lines.append(f"  because  {handoff['cause']}")
-    for word, reasons in (("for", handoff["up"]), ("against", handoff["down"])):
+    cause = [] if handoff["cause"] in ("probability", POINTS) else [language.say("because")]
+    sides = [(language.say("for"), handoff["up"]), (language.say("against"), handoff["down"])]
+    width = max(_LABEL, *(len(label) + 1 for label in (*cause, *(side for side, _ in sides))))
+    lines = [f"{clean(name, 60):60} {_chance(handoff, language)}"]
+    lines += [f"  {label:{width}} {handoff['cause']}" for label in cause]
+    for label, reasons in sides:
         for i, reason in enumerate(reasons[:most]):
             usual = f" ({reason['usual']})" if reason["usual"] else ""
-            lines.append(f"  {word if i == 0 else '':8} {_weight(reason):>6}  {reason['text']}{usual}")
+            weight = _weight(reason, language)
+            lines.append(f"  {label if i == 0 else '':{width}} {weight:>6}  {reason['text']}{usual}")
     return "\n".join(lines)
 
 
-def _chance(handoff: Mapping[str, Any]) -> str:
+def _chance(handoff: Mapping[str, Any], language: Language) -> str:
     if handoff["probability"] is None:
-        return f"{handoff[POINTS]} points, no probability yet"
-    low, high = percent(handoff["low"]), percent(handoff["high"])
-    return f"{percent(handoff['probability'])}, likely {low} to {high}"
+        points = language.say("points", handoff[POINTS])
+        return f"{points}, {language.say('points.no_probability')}"
+    percent, low, high = (language.percent(handoff[key]) for key in ("probability", "low", "high"))
+    return language.say("likely", percent=percent, low=low, high=high)
 
 
-def _weight(reason: Mapping[str, Any]) -> str:
-    return f"{reason[POINTS]:+d}" if reason["factor"] is None else effect(reason["factor"])
+def _weight(reason: Mapping[str, Any], language: Language) -> str:
+    return f"{reason[POINTS]:+d}" if reason["factor"] is None else language.effect(reason["factor"])

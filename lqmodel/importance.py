@@ -41,7 +41,6 @@ def family_weights(effects: Effects) -> tuple[FamilyWeight, ...]:
     """Return the families by weight, heaviest first."""
     found = []
     for declared, column in zip(effects.families.declared, effects.effects.T, strict=True):
-        title = declared.feature.title or declared.name.replace("_", " ")
         up, down = float(np.maximum(column, 0).mean()), float(np.minimum(column, 0).mean())
-        found.append(FamilyWeight(declared.name, title, declared.kind, up - down, up, down))
+        found.append(FamilyWeight(declared.name, declared.title, declared.kind, up - down, up, down))
     return tuple(sorted(found, key=lambda family: (-family.weight, family.name)))

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.declarations import Column, Declarations, DeclaredFeature, Worth
 from lqmodel.errors import UsageError
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import ColumnWords, join
 from lqmodel.reasons.raw import Raw, levels, numbers
 from lqmodel.stages import Policy, Threshold
@@ -26,7 +27,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 VERSION_PREFIX: Final = "points-"
-NOTICE: Final = "no probability yet: points declared by you"
+NOTICE: Final = ENGLISH.say("points.notice")
 COMPARE: Final[dict[str, Callable[[Floats, float], Bools]]] = {
     "ge": operator.ge,
     "gt": operator.gt,
@@ -102,14 +103,17 @@ class PointsTable:
         Where it stands.
     lines : tuple of Line
         By falling size of their points, then by name.
+    language : Language
+        In which it speaks.
     """
 
     declarations: Declarations
     lines: tuple[Line, ...]
+    language: Language
 
     @classmethod
-    def of(cls, declarations: Declarations) -> PointsTable:
-        """Return the table that the declarations hold.
+    def of(cls, declarations: Declarations, language: Language = ENGLISH) -> PointsTable:
+        """Return the table that the declarations hold, with words in a language.
 
         Raises
         ------
@@ -123,9 +127,10 @@ class PointsTable:
                 do="add [points] with mql, sales_ready, and under [points.for] what each feature or fact is worth",
             )
         lines = [
-            Line(w, item, column, ColumnWords(item, column)) for w, item, column in declarations.worths()
+            Line(w, item, column, ColumnWords(item, column, language))
+            for w, item, column in declarations.worths()
         ]
-        return cls(declarations, tuple(sorted(lines, key=lambda line: -abs(line.worth.points))))
+        return cls(declarations, tuple(sorted(lines, key=lambda line: -abs(line.worth.points))), language)
 
     @property
     def version(self) -> str:
@@ -261,6 +266,8 @@ class PointsExplanation:
         0 to 100.
     up, down : tuple of PointReason
         All lines that hold, for and against, the most points first.
+    language : Language
+        In which it speaks.
     """
 
     lead_id: str
@@ -270,18 +277,20 @@ class PointsExplanation:
     score: float
     up: tuple[PointReason, ...]
     down: tuple[PointReason, ...]
+    language: Language = ENGLISH
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`."""
         sides = {side: [vars(reason) for reason in getattr(self, side)] for side in ("up", "down")}
-        return {**vars(self), **sides, "note": NOTICE}
+        note = self.language.say("points.notice")
+        return {**vars(self), **sides, "note": note, "language": self.language.name}
 
     def __str__(self) -> str:
-        when = f", {self.as_of[:10]}" if self.as_of else ""
+        say, when = self.language.say, f", {self.as_of[:10]}" if self.as_of else ""
         lines = [
-            f"{self.lead_id}{when}: {self.points} points ({NOTICE})",
-            f"{self.stage}, score {int(self.score)}",
+            f"{self.lead_id}{when}: {say('points', self.points)} ({say('points.notice')})",
+            say("points.standing", stage=self.stage, score=str(int(self.score))),
             "",
         ]
         lines += [f"  {r.points:>+6}  {r.text}" for r in (*self.up, *self.down)]
-        return "\n".join(lines if self.up or self.down else [*lines, "  nothing in the table holds"])
+        return "\n".join(lines if self.up or self.down else [*lines, f"  {say('points.nothing')}"])

@@ -13,6 +13,7 @@ from lqmodel.cautions import later_facts
 from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.errors import Refused
 from lqmodel.inputs import open_inputs
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.points import NOTICE, Bools, PointReason, PointsExplanation, PointsTable
 from lqmodel.reasons.raw import lead_ages
 from lqmodel.roster import ID, check_moment, everyone, skipped
@@ -45,6 +46,7 @@ def score_by_points(
     as_of: int | None,
     previous: Previous | None = None,
     threads: int | None = None,
+    language: Language = ENGLISH,
 ) -> Scores:
     """Score every lead of the sources by the declared points table alone.
 
@@ -55,7 +57,7 @@ def score_by_points(
     ----------
     declarations : Declarations
         With [points].
-    root, sources, as_of, previous, threads
+    root, sources, as_of, previous, threads, language
         As in `scoring.score`.
 
     Raises
@@ -65,7 +67,7 @@ def score_by_points(
     NoInput, BadData, ColumnMissing, WrongType, Refused
         As in `scoring.score`.
     """
-    table = PointsTable.of(declarations)
+    table = PointsTable.of(declarations, language)
     inputs = open_inputs(
         declarations, root, sources, with_label=declarations.model.has_clock, display=True, threads=threads
     )
@@ -99,6 +101,7 @@ def score_by_points(
             *inputs.notices,
             *later_facts(inputs, as_of),
         ),
+        language=language,
     )
 
 
@@ -163,6 +166,7 @@ def _handoffs(
             "rest": 0.0,
             "cause": _cause(table, causes[i]),
             "display": display[i],
+            "language": table.language.name,
             "model_version": table.version,
             "agreement": agreement.version if agreement else None,
         }
@@ -172,7 +176,7 @@ def _handoffs(
 
 
 def _cause(table: PointsTable, cause: str) -> str:
-    return "points" if cause == "probability" else cause_words(table.declarations, cause)
+    return "points" if cause == "probability" else cause_words(table.declarations, cause, table.language)
 
 
 def _reason(reason: PointReason) -> dict[str, Any]:
@@ -180,8 +184,10 @@ def _reason(reason: PointReason) -> dict[str, Any]:
     return {**vars(reason), "usual": "", "log_odds": None, "factor": None}
 
 
-def explain_points(declarations: Declarations, scores: Scored, lead_id: str) -> PointsExplanation:
-    """Say why a lead has its points, from the values that they rest on.
+def explain_points(
+    declarations: Declarations, scores: Scored, lead_id: str, language: Language = ENGLISH
+) -> PointsExplanation:
+    """Say in a language why a lead has its points, from the values that they rest on.
 
     Raises
     ------
@@ -190,7 +196,7 @@ def explain_points(declarations: Declarations, scores: Scored, lead_id: str) -> 
     Refused
         The lead was not scored, or the declarations are not those that made the run.
     """
-    table = PointsTable.of(declarations)
+    table = PointsTable.of(declarations, language)
     if scores.bundle_version != table.version:
         raise Refused(
             f"the scores were made by {scores.bundle_version}, and the declarations are now {table.version}",
@@ -209,4 +215,5 @@ def explain_points(declarations: Declarations, scores: Scored, lead_id: str) -> 
         score=row["score"],
         up=tuple(up[0]),
         down=tuple(down[0]),
+        language=language,
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Any, Final
 
-from lqmodel.declarations import Declarations, DeclaredFeature
+from lqmodel.declarations import Declarations
 from lqmodel.intervals import DRAWS
 from lqmodel.plots import percent
 from lqmodel.reasons.words import clean
@@ -114,7 +114,7 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
         return
     policy, stages = solved["policy"], declarations.model.stages
     volume = handed or solved["volume"]
-    titles = {f.name: title(f) for f in (*declarations.features, *declarations.facts)}
+    titles = {f.name: f.title for f in (*declarations.features, *declarations.facts)}
     capacity = stages.sales_ready.capacity
     why = f"solved for at most {capacity.per_week:,} first handoffs a week" if capacity else "as declared"
     if capacity and volume and volume["per_week"] > capacity.per_week:
@@ -242,14 +242,9 @@ def feature_rows(declarations: Declarations) -> dict[str, tuple[Row, ...]]:
         feature = declared.feature
         windows = ", ".join(length(c.window.text) for c in declared.columns() if c.window) or NONE
         texts = (feature.verb, feature.source, windows, DIRECTIONS[feature.direction])
-        row = Row(title(declared), tuple(map(Cell, texts)))
+        row = Row(declared.title, tuple(map(Cell, texts)))
         rows.setdefault(f"{declared.file} ({declared.kind}{gate})", []).append(row)
     return {file: tuple(found) for file, found in rows.items()}
-
-
-def title(declared: DeclaredFeature) -> str:
-    """Return the name of a feature for people."""
-    return declared.feature.title or declared.name.replace("_", " ")
 
 
 def day(moment: str | None) -> str:

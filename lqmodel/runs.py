@@ -34,6 +34,7 @@ from lqmodel.files import (
     write_folder,
     write_manifest,
 )
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
 from lqmodel.scores import Scores
@@ -112,6 +113,11 @@ class Run:
     def bundle_version(self) -> str:
         """Version of the bundle, or of the points table, that made the run."""
         return str(self.manifest["model"]["version"])
+
+    @property
+    def language(self) -> Language:
+        """What its reasons are worded in."""
+        return Language.of(self.manifest.get("language", ENGLISH.name))
 
     @property
     def by_points(self) -> bool:
@@ -250,6 +256,8 @@ def _is_newest(run: Run, latest: Path) -> bool:
 
 def _run_id(scores: Scores) -> str:
     parts = [scores.bundle_version, str(scores.as_of), scores.inputs, scores.previous_run or ""]
+    if scores.language != ENGLISH:  # the same leads in other words are another run
+        parts.append(scores.language.name)
     return sha256(canonical(parts))[:12]
 
 
@@ -260,6 +268,7 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
         "as_of": None if scores.as_of is None else iso(scores.as_of),
         "model": {"name": scores.model, "version": scores.bundle_version, "address": address},
         "agreement": scores.agreement,
+        "language": scores.language.name,
         "previous_run": scores.previous_run,
         "inputs": scores.inputs,
         "counts": scores.counts("status"),

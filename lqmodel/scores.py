@@ -19,6 +19,7 @@ from lqmodel.declarations import Declarations
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
 from lqmodel.inputs import Inputs
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import ColumnWords
 from lqmodel.roster import ID, REASON, Scorer, to_score
 from lqmodel.skew import Skew
@@ -85,6 +86,8 @@ class Scores:
         What was assumed or set aside, in words.
     skew : tuple of Skew
         How each column of the scored leads differs from what the model was fitted on; empty where too few were scored.
+    language : Language
+        What its reasons are worded in.
     """
 
     model: str
@@ -99,6 +102,7 @@ class Scores:
     agreement: str | None
     notices: tuple[str, ...]
     skew: tuple[Skew, ...] = ()
+    language: Language = ENGLISH
 
     def counts(self, column: str) -> dict[str, int]:
         """Count leads by status or stage, most first."""
@@ -198,14 +202,14 @@ def displayed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> 
     return shown.to_pylist() if columns else [{}] * len(chosen)
 
 
-def cause_words(declarations: Declarations, cause: str) -> str:
+def cause_words(declarations: Declarations, cause: str, language: Language) -> str:
     """Return what handed a lead over, in the declared words of the fact."""
     declared = {f.name: f for f in (*declarations.features, *declarations.facts)}
     if cause not in declared:
         return cause
     fact = declared[cause]
     widest = next(c for c in fact.columns() if c.name == fact.fact_column())
-    return ColumnWords(fact, widest).said()
+    return ColumnWords(fact, widest, language).said()
 
 
 def scored_row(scores: Scored, lead_id: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lqmodel.cautions import flattered, later_facts, nobody_scored, short_histor
 from lqmodel.errors import Refused
 from lqmodel.handoff import handoffs
 from lqmodel.inputs import open_inputs
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
 from lqmodel.roster import ID, REASON, check_moment, everyone, skipped
 from lqmodel.scores import (
@@ -51,6 +52,7 @@ def score(
     as_of: int | None,
     previous: Previous | None = None,
     threads: int | None = None,
+    language: Language = ENGLISH,
 ) -> Scores:
     """Score every lead of the sources.
 
@@ -67,6 +69,8 @@ def score(
         The run before, whose states the stages go on from.
     threads : int, optional
         Results do not depend on it.
+    language : Language, default English
+        What the reasons are worded in.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def score(
     margin = contributions.margin
     facts = facts_of(declarations, values)
     moved = advance(previous_state(previous, values), margin, facts, as_of or 0, bundle.policy)
-    scored = _scored(bundle, values, effects, moved, margin)
+    scored = _scored(bundle, values, effects, moved, margin, language)
     unseen = bundle.encoding.unseen(values)
     skew = bundle.reference.compare(values, declarations.columns(), len(values))
     source = declarations.model.population.source
@@ -102,7 +106,7 @@ def score(
         table=all_leads(leads, scored, as_of, bundle.version),
         features=values,
         skipped=skipped(leads, inputs, unseen, source),
-        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads),
+        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads, language),
         inputs=inputs.digest(),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
@@ -116,6 +120,7 @@ def score(
             *skewed(skew),
         ),
         skew=skew,
+        language=language,
     )
 
 
@@ -129,12 +134,18 @@ def _scored(
     effects: Effects,
     moved: Advance,
     margin: NDArray[np.float64],
+    language: Language,
 ) -> pa.Table:
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
     probability = bundle.calibrator.probability(margin)
     low, high = bundle.calibrator.interval(margin)
     up, down = reason_texts(
-        effects, values, created=moments(values, CREATED_AT), as_of=moments(values, LOOKED_AT), most=REASONS
+        effects,
+        values,
+        created=moments(values, CREATED_AT),
+        as_of=moments(values, LOOKED_AT),
+        most=REASONS,
+        language=language,
     )
     columns = {
         ID: values[ID],
@@ -161,6 +172,7 @@ def _handoffs(
     scored: pa.Table,
     moved: Advance,
     leads: pa.Table,
+    language: Language,
 ) -> tuple[dict[str, Any], ...]:
     """Return the handoffs of this scoring, each with its reasons in full."""
     rows = np.flatnonzero(moved.handoff)
@@ -176,13 +188,14 @@ def _handoffs(
         usual=bundle.usual,
         stages=scored["stage"].take(rows).to_pylist(),
         scores=scored["score"].take(rows).to_numpy(),
+        language=language,
     )
     model = bundle.declarations.model
     stamp = {
         "model_version": bundle.version,
         "agreement": model.agreement.version if model.agreement else None,
     }
-    causes = [cause_words(bundle.declarations, name) for name in moved.cause_names()[rows]]
+    causes = [cause_words(bundle.declarations, name, language) for name in moved.cause_names()[rows]]
     return handoffs(explained, causes, displayed(bundle.declarations, leads, chosen), stamp)
 
 
@@ -191,8 +204,10 @@ def _value_columns(bundle: Bundle) -> set[str]:
     return {c.name for c in declarations.columns()} | set(declarations.columns_beside())
 
 
-def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanation:
-    """Say why a lead has its probability, from the values that its score rests on.
+def explain_lead(
+    bundle: Bundle, scores: Scored, lead_id: str, language: Language = ENGLISH
+) -> LeadExplanation:
+    """Say in a language why a lead has its probability, from the values that its score rests on.
 
     Raises
     ------
@@ -221,4 +236,5 @@ def explain_lead(bundle: Bundle, scores: Scored, lead_id: str) -> LeadExplanatio
         scores=[row["score"]],
         created=moments(values, CREATED_AT),
         usual=bundle.usual,
+        language=language,
     )[0]

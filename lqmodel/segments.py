@@ -155,7 +155,7 @@ def segments_of(test: Snapshots, probability: Floats, heaviest: Sequence[str] = 
     for item in (declared[name] for name in names):
         at, texts = levels(test.table, item.columns()[0])
         values = np.array([*texts, None], dtype=object)[at]
-        columns.append(Level(item.name, item.feature.title or item.name.replace("_", " "), values))
+        columns.append(Level(item.name, item.title, values))
     seed = model.classifier.seed
     return segments(test.won, probability, test.groups, test.lead_ids, columns, random_state=seed)
 

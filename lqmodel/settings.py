@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lqmodel.errors import UsageError
+from lqmodel.languages import Language
 
 PREFIX = "LQMODEL_"
 
@@ -19,6 +20,9 @@ class Settings(BaseSettings):
 
     state: Path = Field(Path(".lqmodel"), description="folder for the tracking store and trained bundles")
     tracking_uri: str | None = Field(None, description="MLflow store; default: SQLite in the state folder")
+    language: str | None = Field(
+        None, description="what reasons are worded in; default: the `language` of the model's declarations"
+    )
     threads: int | None = Field(None, ge=1, description="threads to use; default: all cores")
 
     @classmethod
@@ -39,6 +43,18 @@ class Settings(BaseSettings):
                 f"the variable {name} holds {first['input']!r}: {first['msg'].lower()}",
                 do=f"mend or unset {name}",
             ) from error
+
+    def language_of(self, asked: str | None, declared: str) -> Language:
+        """Return the language of reasons: what is asked for, else LQMODEL_LANGUAGE, else what the model declares.
+
+        Raises
+        ------
+        UsageError
+            lqmodel does not speak it.
+        """
+        if asked is None and self.language is not None:
+            return Language.of(self.language, f"{PREFIX}LANGUAGE")
+        return Language.of(declared if asked is None else asked)
 
     def state_of(self, root: Path) -> Path:
         """Return the state folder of a project; a relative one lies in the project."""

@@ -20,6 +20,7 @@ from lqmodel.calibration import Calibrator
 from lqmodel.declarations import DAY, VERBS, DeclaredFeature, ProjectFiles, to_microseconds
 from lqmodel.encoding import Encoding
 from lqmodel.errors import BadData, ColumnMissing, WrongType
+from lqmodel.languages import ENGLISH
 from lqmodel.reasons import (
     CUT_OFF,
     ColumnWords,
@@ -32,7 +33,6 @@ from lqmodel.reasons import (
     reason_texts,
 )
 from lqmodel.reasons.raw import numbers
-from lqmodel.reasons.words import change, number, odds_words, percent
 from lqmodel.treeshap import Contributions, TreeEnsemble
 
 AS_OF = to_microseconds("2026-11-21T00:00:00Z", None)
@@ -510,21 +510,21 @@ def test_rare_levels_are_called_rare() -> None:
 
 
 def test_numbers_are_calm() -> None:
-    assert [number(x) for x in (0.05, 0.0001, 99.96, 3.10, -1500.0)] == [
+    assert [ENGLISH.number(x) for x in (0.05, 0.0001, 99.96, 3.10, -1500.0)] == [
         "0.05",
         "almost 0",
         "100",
         "3.1",
         "-1,500",
     ]
-    assert [percent(x) for x in (0.02, 0.0996, 0.9951)] == ["2.0%", "10%", "over 99%"]
-    assert change(math.log(20)) == "up ×20"
-    assert odds_words(0.5) == "about 5 in 10"
+    assert [ENGLISH.percent(x) for x in (0.02, 0.0996, 0.9951)] == ["2.0%", "10%", "over 99%"]
+    assert ENGLISH.change(math.log(20)) == "up ×20"
+    assert ENGLISH.odds(0.5) == "about 5 in 10"
 
 
 @given(st.floats(1e-9, 1 - 1e-9))
 def test_every_probability_has_words(p) -> None:
-    said = odds_words(p)
+    said = ENGLISH.odds(p)
     assert said.split(" ")[0] in ("about", "fewer", "more")
     if said.startswith("about"):
         k, n = (float(said.split(" ")[i].replace(",", "")) for i in (1, 3))

@@ -24,11 +24,12 @@ from lqmodel import cli, errors
 from lqmodel.classifier import LeadClassifier
 from lqmodel.declarations import VERBS, DeclaredFeature, Duration, Feature, Model, ProjectFiles, Source
 from lqmodel.declarations.base import Declared, short
-from lqmodel.declarations.feature import PLURALS, Texts
 from lqmodel.declarations.model import ClassifierOptions
 from lqmodel.declarations.points import Worths
 from lqmodel.declarations.source import Addresses, Reasons
-from lqmodel.declarations.values import DurationField, Length, Moment, Names, Where, Windows, Zone
+from lqmodel.declarations.texts import PLURALS, Texts, Titles
+from lqmodel.declarations.values import DurationField, Length, Moment, Names, Spoken, Where, Windows, Zone
+from lqmodel.languages import NAMES
 from lqmodel.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,8 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
     ),
     (Zone, "zone", "a time zone, such as `'Europe/Berlin'`"),
     (Moment, "moment", "`2026-01-31`, its midnight in the zone, or `2026-01-31T08:00Z`"),
+    (Spoken, "language", f"{', '.join(f'`{name}` ({called})' for name, called in NAMES.items())}"),
+    (Titles, "titles", "a text, which is English, or a table of them by language"),
     (
         Texts,
         "words",

@@ -28,6 +28,13 @@ SourceOption = Annotated[
     list[str],
     typer.Option("--source", metavar="NAME=FILE", help="Read a source from another file; repeatable."),
 ]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        help="Words of reasons: en, de, ro or nb; default: LQMODEL_LANGUAGE, else the model's declared language.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json
+from lqmodel.cli.common import Format, FormatOption, LanguageOption, ProjectOption, note, print_json
 from lqmodel.cli.predict import ModelOption
 from lqmodel.errors import UsageError
 
@@ -33,6 +33,7 @@ def command(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Also draw it here, as a waterfall.")
     ] = None,
+    language: LanguageOption = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Say in words why a lead has its probability, as of a run."""
@@ -41,15 +42,20 @@ def command(
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
     from lqmodel.scoring import explain_lead
+    from lqmodel.settings import Settings
 
     read = Run.open(run or project / LATEST)
     found: LeadExplanation | PointsExplanation
+    settings = Settings.read()
     if read.by_points:
         _refuse_drawing(svg, read)
-        found = explain_points(_declarations(project, read, model), read, lead_id)
+        declarations = _declarations(project, read, model)
+        spoken = settings.language_of(language, declarations.model.language)
+        found = explain_points(declarations, read, lead_id, spoken)
     else:
         bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
-        found = explain_lead(bundle, read, lead_id)
+        spoken = settings.language_of(language, bundle.declarations.model.language)
+        found = explain_lead(bundle, read, lead_id, spoken)
         if svg is not None:
             write_file(svg, found.waterfall().document().encode())
             note(f"waterfall {svg}")

@@ -29,4 +29,4 @@ def command(
     else:
         from lqmodel.handoff import handoff_text
 
-        typer.echo("\n\n".join(map(handoff_text, found)) or "this run hands no lead over")
+        typer.echo("\n\n".join(map(handoff_text, found)) or read.language.say("no_handoffs"))

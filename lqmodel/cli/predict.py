@@ -10,6 +10,7 @@ import typer
 from lqmodel.cli.common import (
     Format,
     FormatOption,
+    LanguageOption,
     NameOption,
     ProjectOption,
     SourceOption,
@@ -49,20 +50,21 @@ def command(
         ),
     ] = False,
     name: NameOption = None,
+    language: LanguageOption = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
     out = project / "scores" if output is None else output
     sources = pairs(source)
     if points:
-        run, notices = _by_points(model, name, project, sources, as_of, out)
+        run, notices = _by_points(model, name, project, sources, as_of, out, language)
     elif name is not None:
         raise UsageError(
             f"--name {name!r} names a points table",
             do="add --points, or name a model with --model models:/NAME@champion",
         )
     else:
-        run, notices = _by_model(model, project, sources, as_of, out)
+        run, notices = _by_model(model, project, sources, as_of, out, language)
     for text in notices:
         note(f"notice: {text}")
     if format is Format.json:
@@ -72,7 +74,7 @@ def command(
 
 
 def _by_model(
-    model: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path
+    model: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path, language: str | None
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment
     from lqmodel.locating import ADDRESS_PREFIX, find_model
@@ -84,21 +86,27 @@ def _by_model(
         keep_pandas_out()  # MLflow, which finds all others, needs it
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
-    when = moment(bundle, as_of)
+    when, settings = moment(bundle, as_of), Settings.read()
+    spoken = settings.language_of(language, bundle.declarations.model.language)
     with step("scoring"):
         before = previous_run(out, bundle, when)
-        scores = score(bundle, root, sources, when, before, Settings.read().threads)
+        scores = score(bundle, root, sources, when, before, settings.threads, spoken)
     return write_run(scores, out, address), scores.notices
 
 
 def _by_points(
-    model: str | None, name: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path
+    model: str | None,
+    name: str | None,
+    project: Path,
+    sources: dict[str, str],
+    as_of: str,
+    out: Path,
+    language: str | None,
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment, open_project
     from lqmodel.points import PointsTable
     from lqmodel.points_scoring import score_by_points
     from lqmodel.runs import previous_run, write_run
-    from lqmodel.settings import Settings
 
     if model is not None:
         raise UsageError("--points and --model at once", do="keep one: points need no model")
@@ -106,8 +114,9 @@ def _by_points(
     opened = open_project(project)
     declarations = opened.declarations(name)
     table = PointsTable.of(declarations)
-    when = moment(table, as_of)
+    when, settings = moment(table, as_of), opened.settings
+    spoken = settings.language_of(language, declarations.model.language)
     with step("scoring"):
         before = previous_run(out, table, when)
-        scores = score_by_points(declarations, opened.root, sources, when, before, Settings.read().threads)
+        scores = score_by_points(declarations, opened.root, sources, when, before, settings.threads, spoken)
     return write_run(scores, out, f"models/{declarations.name}.toml"), scores.notices

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from lqmodel.declarations.base import Declared, Misfit, short, suggestion
+from lqmodel.declarations.base import Declared
+from lqmodel.declarations.texts import Texts, Titles
 from lqmodel.declarations.values import Duration, Where, Windows
 
 Kind = Literal["fit", "engagement"]
 Dtype = Literal["number", "category"]
-PLURALS = ("zero", "one", "two", "few", "many", "other")
 DIRECTIONS = {None: 0, "up": 1, "down": -1}
 
 
@@ -31,44 +30,6 @@ class Column:
     actionable: bool
 
 
-def _texts(value: Any) -> Any:
-    """Freeze {language: {plural: text}}; a text alone is its form "other"."""
-    if isinstance(value, tuple) and all(isinstance(pair, tuple) for pair in value):
-        return value
-    if not isinstance(value, Mapping):
-        raise Misfit(f"must be a table of languages, got {short(value)}", do="write reason.en = '…'")
-    return tuple((language, _forms(language, forms)) for language, forms in sorted(value.items()))
-
-
-def _forms(language: str, forms: Any) -> tuple[tuple[str, str], ...]:
-    """Check the plural names, and that "other", which every language has, is there."""
-    if isinstance(forms, str):
-        return (("other", forms),)
-    if not isinstance(forms, Mapping):
-        raise Misfit(
-            f"must be a text or a table of plural forms, got {short(forms)}",
-            at=(language,),
-            exists=PLURALS,
-            do=f"write {language} = '…'",
-        )
-    for form, text in forms.items():
-        if form not in PLURALS:
-            raise Misfit(
-                f"unknown plural form {form!r}",
-                at=(language, form),
-                exists=PLURALS,
-                do=suggestion(form, PLURALS) or "write one of these",
-            )
-        if not isinstance(text, str):
-            raise Misfit(f"must be a text, got {short(text)}", at=(language, form), do=f"write {form} = '…'")
-    if "other" not in forms:
-        raise Misfit("needs at least the form 'other'", at=(language,), do="add other = '…'")
-    return tuple(sorted(forms.items()))
-
-
-Texts = Annotated[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], BeforeValidator(_texts)]
-
-
 class Feature(Declared):
     """What every feature declares."""
 
@@ -81,7 +42,10 @@ class Feature(Declared):
         "stands outside of either",
     )
     actionable: bool = Field(False, description="whether marketing or sales can change it")
-    title: str | None = Field(None, description="its name in tables and plots; default: the name in words")
+    title: Titles = Field(
+        (),
+        description="its name in tables and plots, a text or one for each language; default: the name in words",
+    )
     reason: Texts = Field(
         (), description="its words for people; {value}, {window} and, of a trend, {change} are filled in"
     )
@@ -126,6 +90,20 @@ class DeclaredFeature:
     kind: Kind
     file: str
     feature: Feature
+
+    @property
+    def title(self) -> str:
+        """Its name for people, in English."""
+        return self.titled("en") or self.name.replace("_", " ")
+
+    def titled(self, language: str) -> str | None:
+        """Return its declared name for people in a language; None where none is declared."""
+        return dict(self.feature.title).get(language)
+
+    def worded(self, language: str) -> dict[str, str] | None:
+        """Return its declared words in a language: plural form → text; None where none are declared."""
+        forms = dict(self.feature.reason).get(language)
+        return None if forms is None else dict(forms)
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns that the feature makes, in the order of its windows."""

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
 from lqmodel.declarations.points import Points
-from lqmodel.declarations.values import Duration, DurationField, Length, Names, Where, Zone
+from lqmodel.declarations.values import Duration, DurationField, Length, Names, Spoken, Where, Zone
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 WEEK = Duration.parse("7d")
@@ -242,6 +242,7 @@ class Model(Declared):
 
     features: Names = Field(min_length=1, description="names of files in features/")
     zone: Zone = Field("UTC", description="the zone of the weekly grid and of 'today'")
+    language: Spoken = Field("en", description="what reasons are worded in")
     label: Label = Field(description="what is predicted")
     population: Population = Field(Population(), description="of whom, and when")
     evaluation: Evaluation = Field(Evaluation(), description="what is held out")

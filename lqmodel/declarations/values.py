@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator
 
 from lqmodel.declarations.base import Misfit, short
+from lqmodel.languages import NAMES, meant_by
 
 MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 DAY = MICROSECONDS["d"]
@@ -143,6 +144,17 @@ def _check_moment(value: Any) -> str:
     return str(value)
 
 
+def _check_language(value: Any) -> str:
+    if value not in NAMES:
+        meant = meant_by(value) if isinstance(value, str) else None
+        raise Misfit(
+            f"no words in language {short(value)}",
+            exists=[f"{name} ({NAMES[name]})" for name in sorted(NAMES)],
+            do=f"write {meant!r}" if meant else "write one of these",
+        )
+    return str(value)
+
+
 DurationField = Annotated[Duration, BeforeValidator(Duration.parse)]
 Length = Annotated[Duration, BeforeValidator(_parse_length)]
 Window = Annotated[Duration, BeforeValidator(_parse_window)]
@@ -150,6 +162,7 @@ Windows = Annotated[tuple[Window, ...], AfterValidator(_check_windows)]
 Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
 Zone = Annotated[str, BeforeValidator(_check_zone)]
 Moment = Annotated[str, BeforeValidator(_check_moment)]
+Spoken = Annotated[str, BeforeValidator(_check_language)]
 
 
 @dataclass(frozen=True)

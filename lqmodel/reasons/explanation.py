@@ -9,10 +9,11 @@ from typing import Any
 
 from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.waterfall import Ladder, Step, draw, logit
-from lqmodel.reasons.words import clean, effect, odds_words, percent
+from lqmodel.reasons.words import clean
 
 CUT_OFF = math.log(1.05)
 """Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
@@ -39,6 +40,8 @@ class Reason:
         The column that gave the words.
     value : float, str or None
         Its value; None where missing.
+    language : Language
+        In which the effect is written.
     """
 
     family: str
@@ -50,6 +53,7 @@ class Reason:
     actionable: bool
     column: str
     value: Raw
+    language: Language = ENGLISH
 
     @property
     def factor(self) -> float:
@@ -62,7 +66,12 @@ class Reason:
         return f"{self.text} ({self.usual})" if self.usual else self.text
 
     def __str__(self) -> str:
-        return f"{self.text} ({effect(self.factor)})"
+        return f"{self.text} ({self.effect})"
+
+    @property
+    def effect(self) -> str:
+        """The factor in words, such as "×2.3"."""
+        return self.language.effect(self.factor)
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ class LeadExplanation:
         Log-odds of who they are and of what they do; together they lead from the base to the probability.
     rest : float
         Log-odds of all that is in neither `up` nor `down`.
+    language : Language
+        In which it speaks.
 
     Notes
     -----
@@ -108,6 +119,7 @@ class LeadExplanation:
     fit: float
     engagement: float
     rest: float
+    language: Language = ENGLISH
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`; `as_of` as ISO 8601 in UTC."""
@@ -115,20 +127,24 @@ class LeadExplanation:
             None if self.as_of is None else from_microseconds(self.as_of).isoformat().replace("+00:00", "Z")
         )
         sides = {side: [_reason_to_json(r) for r in getattr(self, side)] for side in ("up", "down")}
-        return {**asdict(self), "as_of": moment, **sides}
+        return {**asdict(self), "as_of": moment, **sides, "language": self.language.name}
 
     def __str__(self) -> str:
-        reasons = self.up + self.down
-        widest = max((len(effect(r.factor)) for r in reasons), default=0)
+        reasons, rest = self.up + self.down, self._effect(self.rest)
+        widest = max((len(r.effect) for r in reasons), default=0)
         most = max((abs(r.log_odds) for r in reasons), default=1.0)
+        label = max(len(self.language.say(key)) for key in ("for", "against", "all_else"))
         lines = [self._headline(), self._standing(), ""]
         for side, found in self._sides():
             for i, reason in enumerate(found):
                 bar = "█" * max(round(_BAR * abs(reason.log_odds) / most), 1)
-                label = side if i == 0 else ""
-                shown = f"{effect(reason.factor):>{widest}}  {bar:<{_BAR}}  {reason.sentence}"
-                lines.append(f"  {label:<8} {shown}")
-        lines += [f"  {'all else':<8} {effect(math.exp(self.rest)):>{widest}}", "", self._subtotals()]
+                shown = f"{reason.effect:>{widest}}  {bar:<{_BAR}}  {reason.sentence}"
+                lines.append(f"  {side if i == 0 else '':<{label}} {shown}")
+        lines += [
+            f"  {self.language.say('all_else'):<{label}} {rest:>{widest}}",
+            "",
+            f"  {self._subtotals()}",
+        ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -144,9 +160,9 @@ class LeadExplanation:
                 head=self._chance(),
                 under=self._standing(),
                 start=start,
-                start_words=odds_words(self.base_probability),
-                end_words=odds_words(self.probability),
-                steps=(*reasons, Step("all else", self.rest)),
+                start_words=self.language.odds(self.base_probability),
+                end_words=self.language.odds(self.probability),
+                steps=(*reasons, Step(self.language.say("all_else"), self.rest)),
                 fit=self.fit,
                 engagement=self.engagement,
                 low=logit(self.low),
@@ -155,28 +171,34 @@ class LeadExplanation:
         )
 
     def _sides(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
-        return ("for", self.up), ("against", self.down)
+        return (self.language.say("for"), self.up), (self.language.say("against"), self.down)
+
+    def _effect(self, log_odds: float) -> str:
+        return self.language.effect(math.exp(log_odds))
 
     def _headline(self) -> str:
         return f"{clean(self.lead_id)}{self._day()}: {self._chance()}"
 
     def _chance(self) -> str:
-        ends = f"{percent(self.low)} to {percent(self.high)}"
-        return f"{odds_words(self.probability)} ({percent(self.probability)}, likely {ends})"
+        percent, low, high = map(self.language.percent, (self.probability, self.low, self.high))
+        likely = self.language.say("likely", percent=percent, low=low, high=high)
+        return f"{self.language.odds(self.probability)} ({likely})"
 
     def _day(self) -> str:
-        if self.as_of is None:
-            return ""
-        day = from_microseconds(self.as_of)
-        return f", {day.day} {day:%B %Y}"
+        return "" if self.as_of is None else f", {self.language.date(from_microseconds(self.as_of))}"
 
     def _standing(self) -> str:
-        # rounded down: a score just under a threshold must not read as on it
-        return f"{clean(self.stage)}, score {math.floor(self.score)}; starting from {odds_words(self.base_probability)}"
+        return self.language.say(
+            "standing",
+            stage=clean(self.stage),
+            # rounded down: a score just under a threshold must not read as on it
+            score=str(math.floor(self.score)),
+            odds=self.language.odds(self.base_probability),
+        )
 
     def _subtotals(self) -> str:
-        fit, engagement = effect(math.exp(self.fit)), effect(math.exp(self.engagement))
-        return f"  who they are {fit}, what they do {engagement} on the odds"
+        fit, engagement = self._effect(self.fit), self._effect(self.engagement)
+        return self.language.say("subtotals", fit=fit, engagement=engagement)
 
 
 def join(reasons: Iterable[object], limit: int = 1024) -> str:
@@ -204,4 +226,6 @@ def join(reasons: Iterable[object], limit: int = 1024) -> str:
 
 
 def _reason_to_json(reason: Reason) -> dict[str, Any]:
-    return asdict(reason) | {"factor": reason.factor}
+    told = asdict(reason) | {"factor": reason.factor}
+    del told["language"]  # the explanation's
+    return told

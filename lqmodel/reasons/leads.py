@@ -10,11 +10,12 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.errors import BadData
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.explanation import CUT_OFF, LeadExplanation, Reason, join
 from lqmodel.reasons.families import Effects
 from lqmodel.reasons.raw import Raw, lead_ages, levels, numbers
 from lqmodel.reasons.usual import Usual
-from lqmodel.reasons.words import ColumnWords, effect
+from lqmodel.reasons.words import ColumnWords
 
 if TYPE_CHECKING:
     from lqmodel.calibration import Calibrator
@@ -31,6 +32,7 @@ def reason_texts(
     as_of: ArrayLike | None = None,
     most: int = 3,
     limit: int = 1024,
+    language: Language = ENGLISH,
 ) -> tuple[list[str], list[str]]:
     """Return for every lead what speaks for it and against it, each as one text.
 
@@ -48,6 +50,7 @@ def reason_texts(
         Reasons in each text.
     limit : int, default 1024
         Most characters of each text; see `join`.
+    language : Language, default English
 
     Returns
     -------
@@ -58,7 +61,7 @@ def reason_texts(
     _check(effects, values)
     ages = lead_ages(created, as_of)
     up, down = (
-        _joined(effects, _Said(effects, values, ages), *_strongest(effects, sign, most), limit)
+        _joined(effects, _Said(effects, values, ages, language), *_strongest(effects, sign, most), limit)
         for sign in (1.0, -1.0)
     )
     return up, down
@@ -76,6 +79,7 @@ def explain_leads(
     created: ArrayLike | None = None,
     usual: Usual | None = None,
     most: int = 5,
+    language: Language = ENGLISH,
 ) -> list[LeadExplanation]:
     """Return the full explanation of each lead.
 
@@ -96,11 +100,12 @@ def explain_leads(
         For "usually 0 or 1".
     most : int, default 5
         Reasons for, and reasons against.
+    language : Language, default English
     """
     _check(effects, values)
     n = values.num_rows
     moments = None if as_of is None else np.broadcast_to(np.asarray(as_of, dtype=np.int64), n)
-    said = _Said(effects, values, lead_ages(created, moments))
+    said = _Said(effects, values, lead_ages(created, moments), language)
     found: list[dict[float, list[Reason]]] = [{1.0: [], -1.0: []} for _ in range(n)]
     for sign in (1.0, -1.0):
         for lead, family in zip(*(a.tolist() for a in _strongest(effects, sign, most)), strict=True):
@@ -127,6 +132,7 @@ def explain_leads(
             fit=float(fit[i]),
             engagement=float(engagement[i]),
             rest=float(total[i]) - sum(r.log_odds for side in found[i].values() for r in side),
+            language=language,
         )
         for i in range(n)
     ]
@@ -143,7 +149,7 @@ def _strongest(effects: Effects, sign: float, most: int) -> tuple[Ints, Ints]:
 
 def _joined(effects: Effects, said: _Said, leads: Ints, families: Ints, limit: int) -> list[str]:
     texts = said.texts(leads, families)
-    factors = np.exp(effects.effects[leads, families])
+    factors, effect = np.exp(effects.effects[leads, families]), said.language.effect
     full = [f"{text} ({effect(f)})" for text, f in zip(texts, factors.tolist(), strict=True)]
     ends = np.cumsum(np.bincount(leads, minlength=len(effects.logit))).tolist()
     return [join(full[start:end], limit) for start, end in zip([0, *ends], ends, strict=False)]
@@ -152,11 +158,13 @@ def _joined(effects: Effects, said: _Said, leads: Ints, families: Ints, limit: i
 class _Said:
     """Words of (lead, family), with each column read once."""
 
-    def __init__(self, effects: Effects, values: pa.Table, ages: NDArray[np.float64] | None) -> None:
+    def __init__(
+        self, effects: Effects, values: pa.Table, ages: NDArray[np.float64] | None, language: Language
+    ) -> None:
         families = effects.families
         features = {feature.name: feature for feature in families.declared}
-        self.effects, self.values, self.ages = effects, values, ages
-        self.words = [ColumnWords(features[column.family], column) for column in families.columns]
+        self.effects, self.values, self.ages, self.language = effects, values, ages, language
+        self.words = [ColumnWords(features[column.family], column, language) for column in families.columns]
         self._read: dict[int, tuple[NDArray[np.float64] | Ints, list[str]]] = {}
 
     def texts(self, leads: Ints, families: Ints) -> Texts:
@@ -187,6 +195,7 @@ class _Said:
             actionable=words.column.actionable,
             column=name,
             value=value,
+            language=self.language,
         )
 
     def _column(self, position: int) -> tuple[NDArray[np.float64] | Ints, list[str]]:
