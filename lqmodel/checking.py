@@ -9,9 +9,8 @@ from typing import Any
 from lqmodel.audit import Audit, audit
 from lqmodel.declarations import Declarations
 from lqmodel.errors import LqmodelError, Refused
-from lqmodel.folds import check_enough_wins
 from lqmodel.inputs import Inputs
-from lqmodel.judging import check_held_out, describe_part
+from lqmodel.judging import check_held_out, check_to_learn_from, describe_part
 from lqmodel.smalldata import few_wins, shortened
 from lqmodel.trainingset import Snapshots
 
@@ -115,7 +114,7 @@ def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[],
         parts |= {"train": describe_part(train), "test": describe_part(test)}
         notices += [*few_wins(train, test), *shortened(train, test)]
         check_held_out(test)
-        check_enough_wins(train.won, train.groups)
+        check_to_learn_from(train, test)
     except Refused as error:
         refused = error
     sources = {

@@ -15,10 +15,11 @@ from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
 from lqmodel.calibration import CalibrationResult
 from lqmodel.declarations import Stages
-from lqmodel.errors import Refused
+from lqmodel.errors import Refused, TooFewWins
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
 from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of
 from lqmodel.fitting import Fit, fit, search
+from lqmodel.folds import check_enough_wins
 from lqmodel.importance import FamilyWeight, family_weights
 from lqmodel.inputs import open_inputs
 from lqmodel.reasons import Families
@@ -30,7 +31,7 @@ from lqmodel.trainingset import Snapshots, hash_share, lead_hashes, training_set
 from lqmodel.tuning import Tuning
 
 Floats = NDArray[np.float64]
-SLACK_BELOW, SLACK_ABOVE = 0.8, 1.25
+SLACK = 1.25
 """How far beyond its interval a band's prediction may lie, as a factor, before a warning stands on top."""
 EXPLAINED_ROWS = 2_000
 """Held-out snapshots whose contributions give the weight of families: enough for two digits."""
@@ -97,9 +98,29 @@ def evaluate_recipe(
     """
     train, test = snapshots.split()
     check_held_out(test)
+    check_to_learn_from(train, test)
     tuning = None if tune_seconds is None else search(train, tune_seconds, threads)
     fitted = fit(train, threads, tuning.parameters if tuning else None)
     return tuning, judge(fitted, train, test)
+
+
+def check_to_learn_from(train: Snapshots, test: Snapshots) -> None:
+    """Refuse a training part with too few outcomes of either kind, and say that it is a part.
+
+    Raises
+    ------
+    TooFewWins
+    """
+    try:
+        check_enough_wins(train.won, train.groups)
+    except TooFewWins as error:
+        dated = train.declarations.model.has_clock
+        how = "the latest stretch is held out" if dated else "a share of the leads is held out"
+        raise TooFewWins(
+            f"{error.message}; counted in the {len(train):,} snapshots to learn from, because {how} to judge "
+            f"({len(test):,} snapshots, {int(test.won.sum()):,} won)",
+            do=error.do,
+        ) from error
 
 
 def check_held_out(test: Snapshots) -> None:
@@ -226,12 +247,13 @@ def _bands_out_of_order(quality: Quality) -> list[str]:
 def _off_the_mark(quality: Quality) -> list[str]:
     """Say which bands promised what their interval does not hold."""
     return [
-        f"band {b.name}: {b.predicted:.1%} predicted, {b.observed.value:.1%} observed ({b.observed.low:.1%} to {b.observed.high:.1%})"
+        f"band {b.name}: {b.predicted:.1%} predicted, {b.observed.value:.1%} observed ({b.observed.low:.1%} to {b.observed.high:.1%}), "
+        f"outside the interval by a factor of more than {SLACK}"
         for b in quality.bands
         if b.predicted is not None
         and b.observed is not None
         and b.wins
-        and not (b.observed.low * SLACK_BELOW <= b.predicted <= b.observed.high * SLACK_ABOVE)
+        and not (b.observed.low / SLACK <= b.predicted <= b.observed.high * SLACK)
     ]
 
 

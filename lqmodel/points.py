@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.declarations import Column, Declarations, DeclaredFeature, Worth
-from lqmodel.errors import UsageError
+from lqmodel.errors import UsageError, nearest
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import ColumnWords, join
 from lqmodel.reasons.raw import Raw, levels, numbers
@@ -152,6 +152,24 @@ class PointsTable:
         ndarray of bool, shape (n, n_lines)
         """
         return np.column_stack([line.read(values, ages)[0] for line in self.lines])
+
+    def unmet(self, values: pa.Table) -> list[str]:
+        """Say which levels of the table no lead has, each with the nearest that one has.
+
+        Parameters
+        ----------
+        values : pyarrow.Table
+            Columns by name, one row per lead.
+        """
+        said = []
+        for line in self.lines:
+            if line.worth.level is not None:
+                _, there = levels(values, line.column)
+                if there and line.worth.level not in there:
+                    near = nearest(line.worth.level, there)
+                    meant = f"; the nearest is {near!r}" if near else ""
+                    said.append(f"[points.for] {line.worth.name}: no lead has {line.worth.level!r}{meant}")
+        return said
 
     def points(self, held: Bools, kind: str | None = None) -> Ints:
         """Return the points of each lead, shape (n,), int64; of one kind of features, or of all.

@@ -98,6 +98,7 @@ def score_by_points(
         agreement=agreement.version if agreement else None,
         notices=(
             f"{NOTICE} in models/{declarations.name}.toml [points]",
+            *table.unmet(values),
             *inputs.notices,
             *later_facts(inputs, as_of),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,18 @@ def test_there_is_no_probability_and_it_is_said(scores: Scores) -> None:
     assert scores.notices[0] == f"{NOTICE} in models/lead_conversion.toml [points]"
     assert scores.bundle_version.startswith("points-")
     assert set(scores.table["model_version"].to_pylist()) == {scores.bundle_version}
+
+
+def test_a_level_that_no_lead_has_is_said_with_the_nearest(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    shutil.copytree(project, root)
+    model = root / "models" / "lead_conversion.toml"
+    model.write_text(
+        model.read_text().replace("{ software = 15, retail = 5 }", "{ softwear = 15, retail = 5 }")
+    )
+    said = "[points.for] industry: no lead has 'softwear'; the nearest is 'software'"
+    assert said in open_project(root).points(as_of=AS_OF).notices
+    assert not any("[points.for]" in notice for notice in open_project(project).points(as_of=AS_OF).notices)
 
 
 def test_the_leads_are_those_that_a_model_scores(company: Trained, scores: Scores) -> None:

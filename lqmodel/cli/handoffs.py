@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json
 from lqmodel.cli.explain import LATEST, RunOption
 
 EXAMPLE = "lqmodel handoffs --run scores/latest --most 10"
@@ -23,6 +23,7 @@ def command(
     from lqmodel.runs import Run
 
     read = Run.open(run or project / LATEST)
+    note(f"run {read.folder.name}")
     found = read.handoffs()[:most]
     if format is Format.json:
         print_json(found)
