@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ class Bundle:
     lqmodel: str
     ensemble: TreeEnsemble = field(repr=False, compare=False)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """First 12 digits of the manifest's SHA-256."""
         return sha256(canonical(self._manifest()))[:12]

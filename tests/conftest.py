@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas  # noqa: F401 - first of all, so that `predict` in this process does not keep it out of pyarrow
+import pandas  # noqa: F401 - first of all, so that `predict` in this process keeps nothing out
 import pytest
 from once import once
 from projects import Trained, train, write_company, write_flat

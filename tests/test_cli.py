@@ -150,34 +150,6 @@ def test_a_reader_that_leaves_is_no_error(flat: Trained) -> None:
     assert process.wait() == 0
 
 
-PREDICT = """
-import sys
-from lqmodel.cli import main
-try:
-    main()
-except SystemExit as left:
-    assert not left.code, left.code
-print(*sorted(sys.modules))
-"""
-
-
-@pytest.mark.parametrize("project", ["company", "flat"])
-def test_predict_from_a_folder_imports_nothing_that_it_does_not_need(
-    project: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    trained = request.getfixturevalue(project)
-    when = ["--as-of", AS_OF] if project == "company" else []
-    command = [sys.executable, "-c", PREDICT, "predict", "--model", str(trained.bundle_folder)]
-    command += ["--project", str(trained.root), "--output", str(tmp_path), *when]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    loaded = set(ended.stdout.splitlines()[-1].split())
-    assert not loaded & ({*HEAVY} - {"scipy"})
-    # numba brings scipy.linalg along
-    assert not loaded & {f"scipy.{part}" for part in ("interpolate", "optimize", "sparse", "stats")}
-    assert (tmp_path / "latest" / "scores.parquet").exists()
-
-
 def test_predict_explain_handoffs_one_after_the_other(
     company: Trained, tmp_path: Path, lqmodel: Callable[..., Ended]
 ) -> None:

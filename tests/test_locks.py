@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.txt", "requirements-spark.txt")
@@ -41,7 +42,7 @@ def test_a_lock_holds_what_the_project_asks_for(name: str) -> None:
     versions = locked(name)
     for text in ALLOWED[name]:
         asked = Requirement(text)
-        found = versions.get(asked.name.lower())
+        found = versions.get(canonicalize_name(asked.name))
         assert found, f"make lock: {name} lacks {asked.name}"
         assert all(asked.specifier.contains(version) for version in found), (text, found)
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lqmodel import compiled
 from lqmodel.treeshap import TreeEnsemble, forest, kernel, tables
 from lqmodel.treeshap import ensemble as module
 from lqmodel.treeshap.units import MOST_CONDITIONS
@@ -258,15 +257,3 @@ def test_working_memory_is_bounded() -> None:
     assert small._block_length() == module._BLOCK
     text = model_text([tree_text(np.random.default_rng(2), 2**16, N_COLUMNS)])
     assert TreeEnsemble.from_texts([text], N_COLUMNS)._block_length() * 6 * 2**16 <= module._BLOCK_BYTES
-
-
-def test_without_a_folder_for_compiled_code_it_is_compiled_anew(monkeypatch) -> None:
-    real = numba.njit
-
-    def nowhere_to_write(**options: bool) -> object:
-        if options.get("cache"):
-            raise RuntimeError("no locator available")
-        return real(**options)
-
-    monkeypatch.setattr(numba, "njit", nowhere_to_write)
-    assert compiled.entry(lambda x: x + 1)(2) == 3

@@ -20,4 +20,6 @@ say "installing the locked packages, hashes checked (about two minutes)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$venv/bin/python" -m pip install -q --require-hashes -r "$here/requirements.txt"
 "$venv/bin/python" -m pip install -q --no-deps --no-build-isolation -e "$here"
+say "compiling what is compiled on each machine (half a minute)"
+"$venv/bin/python" -m lqmodel.warm
 say "done"

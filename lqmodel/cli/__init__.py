@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from lqmodel.cli import check, demo, evaluate, explain, handoffs, init, predict, promote, simulate, train
+from lqmodel.cli.light import rarely_collect
 
 
 class _Commands(TyperGroup):
@@ -61,6 +62,7 @@ def main() -> None:
     """Run the command line; an error of ours becomes one message and its exit code."""
     from lqmodel.errors import LqmodelError
 
+    rarely_collect()
     try:
         app()
     except LqmodelError as error:

@@ -67,31 +67,6 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-class _NoPandas:
-    """A finder of modules that finds no pandas."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("not needed here", name=name)
-
-
-def keep_pandas_out() -> None:
-    """Have pyarrow do without pandas, which it would import with its first array: a third of a second.
-
-    For commands that use no pandas themselves; where it is loaded already, nothing changes.
-    """
-    if "pandas" in sys.modules:
-        return
-    import pyarrow as pa
-
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
-        pa.scalar(0)  # pyarrow looks for it once
-    finally:
-        sys.meta_path.remove(finder)
-
-
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Say on stderr what is being done: a spinner on a terminal, nothing elsewhere."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, LanguageOption, ProjectOption, note, print_json
+from lqmodel.cli.light import keep_out
 from lqmodel.cli.predict import ModelOption
 from lqmodel.errors import UsageError
 
@@ -38,7 +39,7 @@ def command(
 ) -> None:
     """Say in words why a lead has its probability, as of a run."""
     from lqmodel.files import write_file
-    from lqmodel.locating import find_model
+    from lqmodel.locating import ADDRESS_PREFIX, find_model
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
     from lqmodel.scoring import explain_lead
@@ -53,7 +54,10 @@ def command(
         spoken = settings.language_of(language, declarations.model.language)
         found = explain_points(declarations, read, lead_id, spoken)
     else:
-        bundle, _, _ = find_model(model or read.manifest["model"]["address"], project)
+        address = model or str(read.manifest["model"]["address"])
+        if not address.startswith(ADDRESS_PREFIX):
+            keep_out()  # MLflow, which finds all others, needs them
+        bundle, _, _ = find_model(address, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
         found = explain_lead(bundle, read, lead_id, spoken)
         if svg is not None:

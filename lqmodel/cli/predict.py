@@ -14,12 +14,12 @@ from lqmodel.cli.common import (
     NameOption,
     ProjectOption,
     SourceOption,
-    keep_pandas_out,
     note,
     pairs,
     print_json,
     step,
 )
+from lqmodel.cli.light import keep_out
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _by_model(
     from lqmodel.settings import Settings
 
     if model is not None and not model.startswith(ADDRESS_PREFIX):
-        keep_pandas_out()  # MLflow, which finds all others, needs it
+        keep_out()  # MLflow, which finds all others, needs them
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
     when, settings = moment(bundle, as_of), Settings.read()
@@ -110,7 +110,7 @@ def _by_points(
 
     if model is not None:
         raise UsageError("--points and --model at once", do="keep one: points need no model")
-    keep_pandas_out()
+    keep_out()
     opened = open_project(project)
     declarations = opened.declarations(name)
     table = PointsTable.of(declarations)
