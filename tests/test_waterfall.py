@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
+from lqmodel.languages import NAMES, Language
 from lqmodel.reasons import LeadExplanation, Reason
 from lqmodel.reasons.drawing import Drawing, Words
 from lqmodel.reasons.waterfall import WIDTH, Ladder, Step, draw, logit
@@ -24,7 +25,9 @@ NS = "{http://www.w3.org/2000/svg}"
 EVIL = "<img src=x onerror=alert(1)>&\"'</desc></svg><script>alert(1)</script>\x1b[31m\u202e"
 SHORT = 1.6  # the least that a bar is drawn long, where it has no length
 
-texts = st.text(max_size=90)
+LANGUAGES = [Language.of(name) for name in NAMES]
+LETTERS = "aăâîșțäöüßåæø ,.%×0123456789\xa0−"
+texts = st.one_of(st.text(max_size=90), st.text(LETTERS, max_size=90))
 effects_ = st.floats(-4, 4)
 steps = st.builds(
     Step,
@@ -54,6 +57,7 @@ def ladders(draw_: st.DrawFn) -> Ladder:
         engagement=total - fit,
         low=end - draw_(st.floats(0, 2)),
         high=end + draw_(st.floats(0, 2)),
+        language=draw_(st.sampled_from(LANGUAGES)),
     )
 
 
@@ -271,3 +275,17 @@ def test_a_file_of_its_own_has_a_size_and_paper(tmp_path: Path) -> None:
     assert "prefers-color-scheme:dark" in path.read_text()
     assert isinstance(drawing, Drawing)
     assert lead()._repr_html_() == f'<div style="max-width:30em">{drawing}</div>'
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.name)
+def test_the_pictures_own_words_are_whole_in_every_language(language) -> None:
+    bar = Step("x", 1.0, "fit", actionable=True)
+    drawn = draw(Ladder("L-1", "h", "u", 0.0, "s", "e", (bar,), 1.0, 0.0, language=language)).svg
+    for key in ("picture.fit", "picture.engagement", "picture.actionable"):
+        assert f">{language.say(key)}</text>" in drawn
+    assert "…" not in drawn
+
+
+def test_a_number_stays_on_one_line() -> None:
+    lines = Words(10).fitted("1\xa0234 besøk og 1\xa0234 klikk og 1\xa0234 nedlastinger", 80, 9)
+    assert " ".join(lines).count("1\xa0234 ") == 3

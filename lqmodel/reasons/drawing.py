@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lqmodel.files import sha256
-from lqmodel.reasons.words import clean
+from lqmodel.reasons.words import NO_BREAK, clean
 
 BLUE: Final = "#1f7fbf"
 ORANGE: Final = "#d55e00"
@@ -26,7 +26,7 @@ LINE: Final = 1.3
 """Height of a line, in font sizes."""
 _LONGEST = 400  # characters of a text that are looked at
 _CLASSES: Final = (
-    (0.36, " '.,·‘’ijlI|:;/\\ıł"),
+    (0.36, " \xa0'.,·‘’ijlI|:;/\\ıł"),
     (0.47, 'fJtrľ()[]!-"'),
     (0.57, "sz*_–°cL?„“”•"),
     (0.86, "CDGHNOQUŊÐĐØw#+<=>^~±×÷−&"),
@@ -109,7 +109,7 @@ class Words:
 
     def fitted(self, text: str, width: float, lines: int = 1) -> tuple[str, ...]:
         """Break text into lines of a width; what does not fit is cut, with an ellipsis."""
-        words = list(self._pieces(clean(text, _LONGEST), width))
+        words = list(self._pieces(clean(text, _LONGEST, kept=NO_BREAK), width))
         found: list[str] = []
         while words and len(found) < lines:
             line = words.pop(0)
@@ -136,7 +136,7 @@ class Words:
 
     def _pieces(self, text: str, width: float) -> Iterator[str]:
         """Yield words, those that are longer than a line in parts."""
-        for word in text.split():
+        for word in text.split(" "):
             while self.width(word) > width:
                 n = next(i for i in range(len(word), 0, -1) if i == 1 or self.width(word[:i]) <= width)
                 yield word[:n]
@@ -169,7 +169,7 @@ def _width(character: str) -> float:
 
 
 def _measured(character: str) -> bool:
-    return ord(character) < 0x180 or character in _WIDTHS
+    return ord(character) < 0x180 or character in "ȘșȚț" or character in _WIDTHS
 
 
 def decimal(value: float) -> str:

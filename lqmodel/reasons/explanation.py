@@ -167,6 +167,7 @@ class LeadExplanation:
                 engagement=self.engagement,
                 low=logit(self.low),
                 high=logit(self.high),
+                language=self.language,
             )
         )
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lqmodel.declarations.feature import Kind
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import BLUE, GREY, LINE, ORANGE, QUIET, Drawing, Words, decimal, image
-from lqmodel.reasons.words import effect
 
 WIDTH: Final = 380.0
 """Near the width of a phone, so that text is not shrunk there."""
@@ -56,16 +56,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The words of the picture itself."""
-
-    fit: str = "who they are"
-    engagement: str = "what they do"
-    actionable: str = "marketing or sales can change this"
-    scale: str = "on the odds"
-
-
-@dataclass(frozen=True)
 class Ladder:
     """What a waterfall shows.
 
@@ -83,7 +73,8 @@ class Ladder:
         Subtotals of all effects, calibrated log-odds: start + fit + engagement is the end.
     low, high : float or None
         Ends of the interval around the end, calibrated log-odds.
-    labels : Labels
+    language : Language
+        Of the picture's own words.
     """
 
     name: str
@@ -97,7 +88,7 @@ class Ladder:
     engagement: float
     low: float | None = None
     high: float | None = None
-    labels: Labels = Labels()
+    language: Language = ENGLISH
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -115,14 +106,14 @@ class Ladder:
     def subtotals(self) -> tuple[Step, Step]:
         """Return who they are and what they do, as steps from the same start to the same end."""
         return (
-            Step(self.labels.fit, self.fit, "fit"),
-            Step(self.labels.engagement, self.engagement, "engagement"),
+            Step(self.language.say("picture.fit"), self.fit, "fit"),
+            Step(self.language.say("picture.engagement"), self.engagement, "engagement"),
         )
 
     def described(self) -> str:
         """Return all that the picture shows, in words."""
-        told = [f"{self.under}.", *(_told(step, self.labels) for step in self.steps)]
-        fit, engagement = (f"{step.text} {_factor(step)}" for step in self.subtotals())
+        told = [f"{self.under}.", *(_told(step, self.language) for step in self.steps)]
+        fit, engagement = (f"{step.text} {_factor(step, self.language)}" for step in self.subtotals())
         return " ".join([*told, f"{fit}, {engagement}.", f"{self.start_words} → {self.end_words}."])
 
 
@@ -150,7 +141,7 @@ def draw(ladder: Ladder) -> Drawing:
     y += 6
     at = ladder.start
     for step in ladder.steps:
-        drawn, y = _step(step, scale, at, y)
+        drawn, y = _step(step, scale, at, y, ladder.language)
         parts += drawn
         at += step.log_odds
     y += 6
@@ -162,7 +153,7 @@ def draw(ladder: Ladder) -> Drawing:
     y += 6
     at = ladder.start
     for step in ladder.subtotals():
-        drawn, y = _step(step, scale, at, y)
+        drawn, y = _step(step, scale, at, y, ladder.language)
         parts += drawn
         at += step.log_odds
     legend, y = _legend(ladder, scale, y)
@@ -186,7 +177,7 @@ class _Scale:
         low, high = min(held), max(held)
         short = max(_LEAST_SPAN - (high - low), 0.0) / 2
         steps = (*ladder.steps, *ladder.subtotals())
-        widest = max(_FACTOR.width(_factor(step)) for step in steps)
+        widest = max(_FACTOR.width(_factor(step, ladder.language)) for step in steps)
         scale = cls(low - short, high + short, WIDTH - _GUTTER - _GAP - widest)
         return replace(scale, start=scale(ladder.start))
 
@@ -194,7 +185,7 @@ class _Scale:
         return _GUTTER + self.width * (log_odds - self.low) / (self.high - self.low)
 
 
-def _step(step: Step, scale: _Scale, at: float, y: float) -> tuple[list[str], float]:
+def _step(step: Step, scale: _Scale, at: float, y: float, language: Language) -> tuple[list[str], float]:
     """Draw words, bar and factor; return them with where the next step begins."""
     parts, room = [], WIDTH - _GUTTER
     if step.actionable:
@@ -206,7 +197,7 @@ def _step(step: Step, scale: _Scale, at: float, y: float) -> tuple[list[str], fl
     y += 7
     start, end = scale(at), scale(at + step.log_odds)
     parts += [_line(scale.start, y - 3, scale.start, y + _BAR + 3), _bar(step, start, end, y)]
-    parts.append(_factor_at(_factor(step), start, end, y + _BAR - 1))
+    parts.append(_factor_at(_factor(step, language), start, end, y + _BAR - 1))
     return parts, y + _BAR + 7
 
 
@@ -264,11 +255,13 @@ def _legend(ladder: Ladder, scale: _Scale, y: float) -> tuple[list[str], float]:
     parts.append(
         f'<path d="M0.5 {decimal(y - 8)}v8M0.5 {decimal(y - 4)}h{decimal(length)}m0 -4v8" stroke="currentColor" fill="none" opacity="{QUIET}"/>'
     )
-    parts.append(_NOTE.at(length + 7, y, f"×{factor:,g} {ladder.labels.scale}"))
+    parts.append(
+        _NOTE.at(length + 7, y, ladder.language.say("picture.scale", factor=ladder.language.number(factor)))
+    )
     if any(step.actionable for step in ladder.steps):
         y += 18
         parts.append(f'<circle class="lq-actionable" cx="4" cy="{decimal(y - 4)}" r="3"/>')
-        (line,) = _NOTE.fitted(ladder.labels.actionable, WIDTH - _GUTTER)
+        (line,) = _NOTE.fitted(ladder.language.say("picture.actionable"), WIDTH - _GUTTER)
         parts.append(_NOTE.at(_GUTTER, y, line, room=WIDTH - _GUTTER))
     return parts, y + 6
 
@@ -278,12 +271,12 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<path d="{path}" stroke="currentColor" fill="none" opacity="0.3"/>'
 
 
-def _factor(step: Step) -> str:
-    return effect(math.exp(step.log_odds))
+def _factor(step: Step, language: Language) -> str:
+    return language.effect(math.exp(step.log_odds))
 
 
-def _told(step: Step, labels: Labels) -> str:
+def _told(step: Step, language: Language) -> str:
     note = f" ({step.note})" if step.note else ""
-    kind = "" if step.kind is None else f", {getattr(labels, step.kind)}"
-    marked = f", {labels.actionable}" if step.actionable else ""
-    return f"{step.text}{note} {_factor(step)}{kind}{marked}."
+    kind = "" if step.kind is None else f", {language.say(f'picture.{step.kind}')}"
+    marked = f", {language.say('picture.actionable')}" if step.actionable else ""
+    return f"{step.text}{note} {_factor(step, language)}{kind}{marked}."

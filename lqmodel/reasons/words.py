@@ -21,6 +21,8 @@ from lqmodel.reasons.raw import Raw
 
 LONGEST_LEVEL = 60
 """Characters of a level that are shown."""
+NO_BREAK = "\xa0"
+"""The space inside a number and before %."""
 RARE = 0.05
 """Share of the leads under which a level is called rare."""
 _PLACE = re.compile(r"\{(value|window|change)\}")
@@ -264,12 +266,14 @@ class ColumnWords:
         return _PLACE.sub(lambda found: places[found[1]], text)
 
 
-def clean(text: str, most: int = LONGEST_LEVEL) -> str:
-    r"""Return text from a source on one line, without control characters, cut to a length.
+def clean(text: str, most: int = LONGEST_LEVEL, kept: str = "") -> str:
+    r"""Return text from a source on one line, without control characters except ``kept``, cut to a length.
 
     >>> clean("a\x1b[31m\n b")
     'a [31m b'
     """
-    seen = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * most])
-    seen = " ".join(seen.split())
+    seen = "".join(
+        " " if unicodedata.category(c)[0] in "CZ" and c not in kept else c for c in text[: 4 * most]
+    )
+    seen = " ".join(word for word in seen.split(" ") if word)
     return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"
