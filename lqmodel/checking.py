@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lqmodel.audit import Audit, audit
-from lqmodel.declarations import Declarations
+from lqmodel.declarations import Declarations, translation_notices
 from lqmodel.errors import LqmodelError, Refused
 from lqmodel.inputs import Inputs
 from lqmodel.judging import check_held_out, check_to_learn_from, describe_part
@@ -103,7 +103,8 @@ def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[],
         Builds the mature, labelled snapshots from them; what it refuses is part of the answer.
     """
     parts: dict[str, dict[str, Any]] = {}
-    notices = [*inputs.notices]
+    everything = (*declarations.features, *declarations.facts)
+    notices = [*inputs.notices, *translation_notices(everything, declarations.model.language)]
     found, refused = None, None
     try:
         snapshots = training_set()

@@ -5,6 +5,7 @@ from lqmodel.declarations.model import Model, Stages
 from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
 from lqmodel.declarations.source import Source
+from lqmodel.declarations.translations import translation_notices, untranslated
 from lqmodel.declarations.values import DAY, EVER, Condition, Duration, from_microseconds, to_microseconds
 from lqmodel.declarations.verbs import (
     VERBS,
@@ -60,4 +61,6 @@ __all__ = [
     "Worth",
     "from_microseconds",
     "to_microseconds",
+    "translation_notices",
+    "untranslated",
 ]

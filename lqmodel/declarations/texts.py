@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
 from lqmodel.declarations.base import Misfit, short, suggestion
+from lqmodel.errors import nearest
 
+PLACES = ("value", "window", "change")
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 
 
@@ -24,6 +27,7 @@ def _texts(value: Any) -> Any:
 def _forms(language: str, forms: Any) -> tuple[tuple[str, str], ...]:
     """Check the plural names, and that "other", which every language has, is there."""
     if isinstance(forms, str):
+        _check_places(language, "other", forms)
         return (("other", forms),)
     if not isinstance(forms, Mapping):
         raise Misfit(
@@ -42,9 +46,24 @@ def _forms(language: str, forms: Any) -> tuple[tuple[str, str], ...]:
             )
         if not isinstance(text, str):
             raise Misfit(f"must be a text, got {short(text)}", at=(language, form), do=f"write {form} = '…'")
+        _check_places(language, form, text)
     if "other" not in forms:
         raise Misfit("needs at least the form 'other'", at=(language,), do="add other = '…'")
     return tuple(sorted(forms.items()))
+
+
+def _check_places(language: str, form: str, text: str) -> None:
+    """Refuse a text with a place that nothing would fill."""
+    for place in re.findall(r"\{(\w*)\}", text):
+        if place not in PLACES:
+            raise Misfit(
+                f"nothing fills the place {{{place}}} in {short(text)}",
+                at=(language, form),
+                exists=[f"{{{known}}}" for known in PLACES],
+                do=f"write {{{near}}}"
+                if (near := nearest(place, PLACES))
+                else "write one of these, or take it out",
+            )
 
 
 def _titles(value: Any) -> Any:

@@ -145,14 +145,14 @@ def _check_moment(value: Any) -> str:
 
 
 def _check_language(value: Any) -> str:
-    if value not in NAMES:
+    if not isinstance(value, str) or value not in NAMES:
         meant = meant_by(value) if isinstance(value, str) else None
         raise Misfit(
             f"no words in language {short(value)}",
             exists=[f"{name} ({NAMES[name]})" for name in sorted(NAMES)],
             do=f"write {meant!r}" if meant else "write one of these",
         )
-    return str(value)
+    return value
 
 
 DurationField = Annotated[Duration, BeforeValidator(Duration.parse)]

@@ -10,7 +10,7 @@ PHRASES: Final = {
     "likely": {
         "en": "{percent}, likely {low} to {high}",
         "de": "{percent}, wahrscheinlich {low} bis {high}",
-        "ro": "{percent}, probabil de la {low} la {high}",
+        "ro": "{percent}, probabil între {low} și {high}",
         "nb": "{percent}, trolig {low} til {high}",
     },
     "standing": {

@@ -92,9 +92,9 @@ PHRASES: Final = {
     "unknown": {"en": "{title} unknown", "de": "{title} unbekannt", "ro": "{title}: fără date", "nb": "{title} ukjent"},
     "unknown.window": {
         "en": "{title} unknown for the last {window}",
-        "de": "{title} in den letzten {window} unbekannt",
+        "de": "{title}: aus den letzten {window} unbekannt",
         "ro": "{title}: fără date pentru ultimele {window}",
-        "nb": "{title} ukjent for de siste {window}",
+        "nb": "{title}: ukjent for de siste {window}",
     },
     # ── features without a declared text; {value}, {window} and {change} are filled in as in declared ones ───
     "derived": {"en": "{title}: {value}", "de": "{title}: {value}", "ro": "{title}: {value}", "nb": "{title}: {value}"},
@@ -134,9 +134,9 @@ PHRASES: Final = {
     },
     "derived.trend": {
         "en": "{title}: {change} on the {window} before",
-        "de": "{title}: {change} gegenüber den {window} davor",
+        "de": "{title}: gegenüber den {window} davor {change}",
         "ro": "{title}: {change} față de cele {window} dinainte",
-        "nb": "{title}: {change} mot de {window} før",
+        "nb": "{title}: {change} sammenlignet med de {window} før",
     },
     "derived.since": {
         "en": {"one": "{title}: {value} day ago", "other": "{title}: {value} days ago"},
@@ -168,7 +168,7 @@ PHRASES: Final = {
         "en": "{title} against the {window} before",
         "de": "{title} gegenüber den {window} davor",
         "ro": "{title} față de cele {window} dinainte",
-        "nb": "{title} mot de {window} før",
+        "nb": "{title} sammenlignet med de {window} før",
     },
     # ── what is usual ────────────────────────────────────────────────────────────────────────────────────────
     "usual": {"en": "usually {value}", "de": "meist {value}", "ro": "de obicei {value}", "nb": "vanligvis {value}"},
@@ -181,7 +181,7 @@ PHRASES: Final = {
     "usual.to": {
         "en": "usually {low} to {high}",
         "de": "meist {low} bis {high}",
-        "ro": "de obicei de la {low} la {high}",
+        "ro": "de obicei între {low} și {high}",
         "nb": "vanligvis {low} til {high}",
     },
     "rare": {"en": "rare", "de": "selten", "ro": "rar", "nb": "sjelden"},
