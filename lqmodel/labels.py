@@ -161,12 +161,15 @@ def closings(outcomes: Facts, model: Model) -> ir.Table:
     -------
     ibis Table
         Grain: one row per lead with an outcome; ``__key``, ``won`` and ``won_known`` (when the first win
-        occurred, and when that win was known), ``closed_known`` (when the first win or loss was known); int64 microseconds UTC or null.
+        occurred, and when that win was known), ``closed_known`` and ``any_won_known`` (when the first win or
+        loss, and the first of the wins, was known); int64 microseconds UTC or null.
     """
     table = outcomes.table
     won, lost = _won_lost(table, model)
     closed = table.group_by(KEY).aggregate(
-        won=table[OCCURRED].min(where=won), closed_known=table[KNOWN].min(where=won | lost)
+        won=table[OCCURRED].min(where=won),
+        closed_known=table[KNOWN].min(where=won | lost),
+        any_won_known=table[KNOWN].min(where=won),
     )
     wins = table.filter(won).view()
     first = wins.inner_join(closed, [wins[KEY] == closed[KEY], wins[OCCURRED] == closed.won])
@@ -199,16 +202,17 @@ def with_outcomes(seen: ir.Table, outcomes: Facts, model: Model, known_at: int |
     Returns
     -------
     ibis Table
-        ``seen`` and ``is_open``, ``late`` (won before as_of, but known only later), ``won`` (first win that
-        counts for a label: occurred) and ``won_known``.
+        ``seen`` and ``is_open``, ``is_won`` (known to be won), ``late`` (won before as_of, but known only
+        later), ``won`` (first win that counts for a label: occurred) and ``won_known``.
     """
     if not come_back(model):
         joined = seen.left_join(closings(outcomes, model), KEY).drop(f"{KEY}_right")
         until = _judged_at(joined, known_at)
         return joined.mutate(
             is_open=(joined.closed_known >= until).fill_null(True),
+            is_won=(joined.any_won_known < until).fill_null(False),
             late=(joined.won < joined[AS_OF]).fill_null(False),
-        ).drop("closed_known")
+        ).drop("closed_known", "any_won_known")
     table = outcomes.table
     won, lost = _won_lost(table, model)
     closing = table.filter(won | lost).select(KEY, OCCURRED, KNOWN, __won=won)
@@ -219,6 +223,7 @@ def with_outcomes(seen: ir.Table, outcomes: Facts, model: Model, known_at: int |
     ahead = pairs["__won"] & (pairs[OCCURRED] >= pairs[AS_OF])
     found = pairs.group_by(KEY, AS_OF).aggregate(
         closed=pairs.count(where=own & (pairs[KNOWN] < until)),
+        bought=pairs.count(where=own & pairs["__won"] & (pairs[KNOWN] < until)),
         late=pairs.count(where=before & pairs["__won"] & (pairs[KNOWN] >= until)),
         won=pairs[OCCURRED].min(where=ahead),
     )
@@ -227,9 +232,11 @@ def with_outcomes(seen: ir.Table, outcomes: Facts, model: Model, known_at: int |
     known = first.group_by(KEY, AS_OF).aggregate(won_known=first[KNOWN].min())
     found = found.left_join(known, [KEY, AS_OF]).drop(f"{KEY}_right", f"{AS_OF}_right")
     joined = seen.left_join(found, [KEY, AS_OF]).drop(f"{KEY}_right", f"{AS_OF}_right")
-    return joined.mutate(is_open=joined.closed.fill_null(0) == 0, late=joined.late.fill_null(0) > 0).drop(
-        "closed"
-    )
+    return joined.mutate(
+        is_open=joined.closed.fill_null(0) == 0,
+        is_won=joined.bought.fill_null(0) > 0,
+        late=joined.late.fill_null(0) > 0,
+    ).drop("closed", "bought")
 
 
 def population(

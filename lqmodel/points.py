@@ -197,18 +197,7 @@ class PointsTable:
             Threshold(float(self.placed([bar])[0]), float(bar), ratio * bar)
             for bar in (points.mql, points.sales_ready)
         )
-        return Policy(
-            mql=mql,
-            sales_ready=ready,
-            below_ratio=ratio,
-            demote_after=stages.demotion.duration.us,
-            promote_any=stages.sales_ready.promote_any,
-            block=stages.sales_ready.block,
-            accepted=stages.sal.accepted,
-            require=stages.sql.require,
-            sql_after=stages.sql.after,
-            zone=self.declarations.model.zone,
-        )
+        return Policy.of(stages, mql, ready, self.declarations.model.zone)
 
     def placed(self, points: ArrayLike) -> Floats:
         """Place points in (0, 1), so that `stages.score` is linear in them between the thresholds.

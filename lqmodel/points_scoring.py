@@ -19,7 +19,6 @@ from lqmodel.reasons.raw import lead_ages
 from lqmodel.roster import ID, check_moment, everyone, skipped
 from lqmodel.scores import (
     CREATED_AT,
-    EPISODE,
     LOOKED_AT,
     REASONS,
     Previous,
@@ -30,13 +29,13 @@ from lqmodel.scores import (
     displayed,
     facts_of,
     moments,
-    previous_state,
+    read_digest,
     scored_row,
-    stage_columns,
     values_at,
 )
-from lqmodel.stages import Advance, advance, margin_band
+from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
+from lqmodel.states import EPISODE, Walked, walk
 
 
 def score_by_points(
@@ -47,6 +46,7 @@ def score_by_points(
     previous: Previous | None = None,
     threads: int | None = None,
     language: Language = ENGLISH,
+    acts: pa.Table | None = None,
 ) -> Scores:
     """Score every lead of the sources by the declared points table alone.
 
@@ -82,18 +82,19 @@ def score_by_points(
     values = values_at(table, inputs, as_of, declarations.columns_beside(), observed)
     held = table.holds(values, _ages(values))
     facts = facts_of(declarations, values)
-    moved = advance(previous_state(previous, values), table.points(held), facts, as_of or 0, table.policy())
-    scored = _scored(table, values, held, moved)
+    walked = walk(leads, values, table.points(held), facts, as_of, table.policy(), previous, acts)
+    scored = _scored(table, values, held)
     agreement = declarations.model.agreement
     return Scores(
         model=declarations.name,
         bundle_version=table.version,
         as_of=as_of,
-        table=all_leads(leads, scored, as_of, table.version),
+        table=all_leads(leads, scored, walked, as_of, table.version),
         features=values,
+        states=walked.states,
         skipped=skipped(leads, inputs, {}, declarations.model.population.source),
-        handoffs=_handoffs(table, values, scored, moved, leads),
-        inputs=inputs.digest(),
+        handoffs=_handoffs(table, values, scored, walked, leads),
+        inputs=read_digest(inputs, acts, as_of),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement.version if agreement else None,
         notices=(
@@ -114,7 +115,7 @@ def _text(moment: int) -> str:
     return from_microseconds(moment).isoformat().replace("+00:00", "Z")
 
 
-def _scored(table: PointsTable, values: pa.Table, held: Bools, moved: Advance) -> pa.Table:
+def _scored(table: PointsTable, values: pa.Table, held: Bools) -> pa.Table:
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
     points, policy = table.points(held), table.policy()
     up, down = table.texts(values, _ages(values), most=REASONS)
@@ -131,7 +132,6 @@ def _scored(table: PointsTable, values: pa.Table, held: Bools, moved: Advance) -
         "fit": table.points(held, "fit").astype(np.float64),
         "engagement": table.points(held, "engagement").astype(np.float64),
         "band": pa.array(margin_band(points, policy).tolist(), pa.string()),
-        **stage_columns(moved),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
     }
@@ -139,11 +139,13 @@ def _scored(table: PointsTable, values: pa.Table, held: Bools, moved: Advance) -
 
 
 def _handoffs(
-    table: PointsTable, values: pa.Table, scored: pa.Table, moved: Advance, leads: pa.Table
+    table: PointsTable, values: pa.Table, scored: pa.Table, walked: Walked, leads: pa.Table
 ) -> tuple[dict[str, Any], ...]:
     """Return the handoffs of this scoring, those with the most points first: the keys of a model's, and points."""
+    moved = walked.moved
     rows = np.flatnonzero(moved.handoff)
     chosen, given = values.take(rows), scored.take(rows).to_pylist()
+    stages = walked.table["stage"].take(rows).to_pylist()
     up, down = table.reasons(chosen, _ages(chosen))
     looked = moments(chosen, LOOKED_AT)
     agreement = table.declarations.model.agreement
@@ -158,7 +160,7 @@ def _handoffs(
             "high": None,
             "base_probability": None,
             "points": row["points"],
-            "stage": row["stage"],
+            "stage": stages[i],
             "score": row["score"],
             "up": [_reason(reason) for reason in up[i]],
             "down": [_reason(reason) for reason in down[i]],

@@ -18,7 +18,7 @@ from lqmodel.errors import Refused
 from lqmodel.inputs import Inputs
 from lqmodel.labels import looked_at, with_customers, with_outcomes
 
-ID, REASON = "lead_id", "__reason"
+ID, REASON, CAME, WON = "lead_id", "__reason", "__came", "__won"
 SEEN, INSIDE = "__seen_leads", "__inside"
 SKIPPED = pa.schema({"source": pa.string(), ID: pa.string(), "reason": pa.string(), "rows": pa.int64()})
 
@@ -56,7 +56,14 @@ def check_moment(scorer: Scorer, inputs: Inputs, as_of: int) -> None:
 
 
 def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
-    """Return every lead of the input by id: its status, the reason where it is not scored, display columns."""
+    """Return every lead of the input, by id.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``lead_id``; ``__reason`` why it is not scored, null if it is; ``__came`` the episode that it is in,
+        null before any; ``__won`` whether that is known to be won; and the columns that are shown to people.
+    """
     model = scorer.declarations.model
     leads = inputs.facts[model.population.source]
     table = _one_row_each(leads, as_of) if model.population.episodes else leads.table
@@ -65,11 +72,16 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
         seen = materialise(inputs.con, SEEN, _seen(inputs, model, as_of))
         scored = seen.filter(seen.outside.isnull()).select(KEY, AS_OF, CREATED, EPISODE)
         materialise(inputs.con, INSIDE, scored)
-        table = table.left_join(seen.select(KEY, "outside", __seen=ibis.literal(True)), KEY)
+        table = table.left_join(
+            seen.select(KEY, EPISODE, "outside", "is_won", __seen=ibis.literal(True)), KEY
+        )
         unseen = "not known before as_of" if model.population.at_age is None else "not of age before as_of"
         reason = table["__seen"].isnull().ifelse(ibis.literal(unseen), table.outside)
+    came = {CAME: ibis.literal(1, "int64"), WON: ibis.literal(False)}
+    if as_of is not None:
+        came = {CAME: table[EPISODE].cast("int64"), WON: table.is_won.fill_null(False)}
     shown = {name: table[name].cast("string") for name in leads.source.display}
-    return fetch(table.select(**{ID: table[KEY], REASON: reason}, **shown).order_by(ID))
+    return fetch(table.select(**{ID: table[KEY], REASON: reason}, **came, **shown).order_by(ID))
 
 
 def _one_row_each(leads: Facts, as_of: int | None) -> ir.Table:
@@ -114,7 +126,7 @@ def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:
     elif business == "expansion":
         reasons.append((~seen.customer, "no customer before as_of"))
     outside = ibis.cases(*((found, ibis.literal(told)) for found, told in reasons), else_=ibis.null("string"))
-    return seen.select(KEY, AS_OF, CREATED, EPISODE, outside=outside)
+    return seen.select(KEY, AS_OF, CREATED, EPISODE, "is_won", outside=outside)
 
 
 def to_score(scorer: Scorer, inputs: Inputs, as_of: int | None) -> ir.Table:

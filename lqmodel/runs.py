@@ -3,6 +3,7 @@
 OUT/2026-11-21T0000Z-3f9a12c04b7e/
 scores.parquet     one row per lead of the input, by lead id
 features.parquet   the values that the scores rest on, one row per scored lead
+states.parquet     where every lead stands that any run has seen: what the next run goes on from
 handoffs.jsonl     the leads that this run hands to sales, with frozen reasons
 skipped.parquet    what was left out: source, lead_id, reason, rows
 manifest.json      what this is, and the SHA-256 of every other file (written last)
@@ -40,7 +41,7 @@ from lqmodel.roster import Scorer
 from lqmodel.scores import Scores
 
 LATEST = "latest"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ class Run:
         """features.parquet. Grain: one row per scored lead, by lead id."""
         return pq.read_table(self._verified("features.parquet"))
 
+    @cached_property
+    def states(self) -> pa.Table:
+        """states.parquet. Grain: one row per lead that any run has seen, by lead id."""
+        return pq.read_table(self._verified("states.parquet"))
+
     def handoffs(self) -> list[dict[str, Any]]:
         """The handoffs of this run, the likeliest first."""
         data = self._verified("handoffs.jsonl").read_bytes()
@@ -217,6 +223,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     def fill(building: Path) -> None:
         _parquet(scores.table, building / "scores.parquet")
         _parquet(scores.features, building / "features.parquet")
+        _parquet(scores.states, building / "states.parquet")
         lines = (
             json.dumps({"run_id": run_id, **h}, ensure_ascii=False, sort_keys=True) + "\n"
             for h in scores.handoffs
@@ -272,7 +279,7 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
         "previous_run": scores.previous_run,
         "inputs": scores.inputs,
         "counts": scores.counts("status"),
-        "stages": scores.counts("stage"),
+        "stages": scores.standing(),
         "handoffs": len(scores.handoffs),
         "notices": list(scores.notices),
         "skew": [s.to_json() for s in scores.skew],

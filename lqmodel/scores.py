@@ -1,10 +1,11 @@
 """What a scoring is, and the steps that scoring by a model and by points share.
 
-roster ──> values_at ──> (a model, or points) ──> stage_columns, all_leads ──> Scores
+roster ──> values_at ──> (a model, or points) ──> states.walk, all_leads ──> Scores
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,19 +24,19 @@ from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import ColumnWords
 from lqmodel.roster import ID, REASON, Scorer, to_score
 from lqmodel.skew import Skew
-from lqmodel.stages import Advance, State, stage_names
+from lqmodel.stages import CUSTOMER, STAGES, acts_digest
+from lqmodel.states import EPISODE, SHOWN, Before, Walked
 from lqmodel.sweep import features_at
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOKED_AT, CREATED_AT, EPISODE = "as_of", "created", "episode"
+LOOKED_AT, CREATED_AT = "as_of", "created"
 SCORED, OUTSIDE = "scored", "outside_population"
 REASONS = 3
 """Reasons for and against that a row of scores carries; `explain` shows them all."""
 NEAR = 20_000
 """Lead ids among which one that was misspelt is looked for: as many as fit into a second."""
-STATE = ("stage", "entered_at", "below_since", "last_as_of")
 
 
 class Scored(Protocol):
@@ -51,7 +52,7 @@ class Scored(Protocol):
     def bundle_version(self) -> str: ...
 
 
-class Previous(Scored, Protocol):
+class Previous(Before, Protocol):
     """The run before: its states are where the stages go on from."""
 
     @property
@@ -72,6 +73,8 @@ class Scores:
         One row per lead of the input, by lead id: the columns of scores.parquet.
     features : pyarrow.Table
         One row per scored lead, by lead id: the values that its score rests on.
+    states : pyarrow.Table
+        One row per lead that any run has seen, by lead id: where it stands, for the next run.
     skipped : pyarrow.Table
         source, lead_id, reason, rows.
     handoffs : tuple of dict
@@ -95,6 +98,7 @@ class Scores:
     as_of: int | None
     table: pa.Table
     features: pa.Table
+    states: pa.Table
     skipped: pa.Table
     handoffs: tuple[dict[str, Any], ...]
     inputs: str
@@ -106,13 +110,24 @@ class Scores:
 
     def counts(self, column: str) -> dict[str, int]:
         """Count leads by status or stage, most first."""
-        found = [(v["values"], v["counts"]) for v in pc.value_counts(self.table[column]).to_pylist()]
-        return dict(sorted(((k, n) for k, n in found if k is not None), key=lambda item: (-item[1], item[0])))
+        return _counted(self.table[column])
+
+    def standing(self) -> dict[str, int]:
+        """Count by stage the scored leads and the customers, most first; others outside the population are in none."""
+        counted = pc.or_(
+            pc.equal(self.table["status"], SCORED), pc.equal(self.table["stage"], STAGES[CUSTOMER])
+        )
+        return _counted(self.table.filter(counted)["stage"])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table of scores as a pandas DataFrame."""
         frame: pd.DataFrame = self.table.to_pandas()
         return frame
+
+
+def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+    found = [(v["values"], v["counts"]) for v in pc.value_counts(values).to_pylist()]
+    return dict(sorted(((k, n) for k, n in found if k is not None), key=lambda item: (-item[1], item[0])))
 
 
 def values_at(
@@ -156,39 +171,28 @@ def facts_of(declarations: Declarations, values: pa.Table) -> dict[str, NDArray[
     }
 
 
-def previous_state(previous: Previous | None, values: pa.Table) -> State | None:
-    """Return the states of the previous run, aligned with ``values``.
-
-    A lead that it did not score is new, and so is one that came back: its next episode starts afresh.
-    """
-    if previous is None:
-        return None
-    before = previous.table.filter(pc.equal(previous.table["status"], SCORED))
-    rows = pc.index_in(values[ID], before[ID])
-    same = pc.equal(before[EPISODE].take(rows), values[EPISODE])
-    return State.from_table(before.select(STATE).take(pc.if_else(same, rows, None)))
-
-
-def stage_columns(moved: Advance) -> dict[str, pa.ChunkedArray | pa.Array]:
-    """Return the columns of scores.parquet that say where each lead stands, and since when."""
-    state = moved.state.to_table()
-    before = pa.array(stage_names(moved.previous_stage).tolist(), pa.string())
-    moments_of = {name: state[name].cast(pa.timestamp("us", "UTC")) for name in STATE[1:]}
-    return {"stage": state["stage"], "previous_stage": before, **moments_of}
-
-
-def all_leads(leads: pa.Table, scored: pa.Table, as_of: int | None, version: str) -> pa.Table:
-    """Put the scored leads among all leads, by id."""
-    rows = pc.index_in(leads[ID], scored[ID])
+def all_leads(leads: pa.Table, scored: pa.Table, walked: Walked, as_of: int | None, version: str) -> pa.Table:
+    """Put what is scored, and where leads stand, among all leads, by id; stages stand after the band."""
+    placed = scored.drop_columns([ID]).take(pc.index_in(leads[ID], scored[ID]))
+    stands = walked.table.select(SHOWN).take(pc.index_in(leads[ID], walked.table[ID]))
     status = pc.if_else(pc.is_valid(leads[REASON]), OUTSIDE, SCORED)
-    placed = scored.drop_columns([ID]).take(rows)
     moment = (
         placed[LOOKED_AT] if as_of is None else pc.coalesce(placed[LOOKED_AT], _repeat(as_of, len(leads)))
     )
-    placed = placed.drop_columns([LOOKED_AT])
     table = {ID: leads[ID], LOOKED_AT: moment, "status": status}
-    table |= {name: placed[name] for name in placed.column_names}
+    for name in placed.column_names:
+        if name != LOOKED_AT:
+            table[name] = placed[name]
+        if name == "band":
+            table |= {stand: stands[stand] for stand in SHOWN}
     return pa.table(table | {"model_version": pa.array([version] * len(leads), pa.string())})
+
+
+def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None) -> str:
+    """Return a hash of all that was read: sources, and the acts that were known; their order changes nothing."""
+    if acts is None:
+        return inputs.digest()
+    return hashlib.sha256(f"{inputs.digest()}\n{acts_digest(acts, as_of or 0)}".encode()).hexdigest()
 
 
 def _repeat(as_of: int, n: int) -> pa.Array:

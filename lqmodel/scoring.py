@@ -21,7 +21,6 @@ from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, r
 from lqmodel.roster import ID, REASON, check_moment, everyone, skipped
 from lqmodel.scores import (
     CREATED_AT,
-    EPISODE,
     LOOKED_AT,
     REASONS,
     Previous,
@@ -32,13 +31,13 @@ from lqmodel.scores import (
     displayed,
     facts_of,
     moments,
-    previous_state,
+    read_digest,
     scored_row,
-    stage_columns,
     values_at,
 )
-from lqmodel.stages import Advance, advance, margin_band
+from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
+from lqmodel.states import EPISODE, Walked, walk
 from lqmodel.treeshap import Contributions
 
 DIGITS = 6
@@ -53,6 +52,7 @@ def score(
     previous: Previous | None = None,
     threads: int | None = None,
     language: Language = ENGLISH,
+    acts: pa.Table | None = None,
 ) -> Scores:
     """Score every lead of the sources.
 
@@ -71,6 +71,8 @@ def score(
         Results do not depend on it.
     language : Language, default English
         What the reasons are worded in.
+    acts : pyarrow.Table, optional
+        What people in sales did, as in `stages.ACT_SCHEMA`; those known before as_of count.
 
     Raises
     ------
@@ -93,8 +95,8 @@ def score(
     effects = _families(bundle).measure(contributions, bundle.calibrator)
     margin = contributions.margin
     facts = facts_of(declarations, values)
-    moved = advance(previous_state(previous, values), margin, facts, as_of or 0, bundle.policy)
-    scored = _scored(bundle, values, effects, moved, margin, language)
+    walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts)
+    scored = _scored(bundle, values, effects, margin, language)
     unseen = bundle.encoding.unseen(values)
     skew = bundle.reference.compare(values, declarations.columns(), len(values))
     source = declarations.model.population.source
@@ -103,11 +105,12 @@ def score(
         model=declarations.name,
         bundle_version=bundle.version,
         as_of=as_of,
-        table=all_leads(leads, scored, as_of, bundle.version),
+        table=all_leads(leads, scored, walked, as_of, bundle.version),
         features=values,
+        states=walked.states,
         skipped=skipped(leads, inputs, unseen, source),
-        handoffs=_handoffs(bundle, values, contributions, scored, moved, leads, language),
-        inputs=inputs.digest(),
+        handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, language),
+        inputs=read_digest(inputs, acts, as_of),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
         notices=(
@@ -132,7 +135,6 @@ def _scored(
     bundle: Bundle,
     values: pa.Table,
     effects: Effects,
-    moved: Advance,
     margin: NDArray[np.float64],
     language: Language,
 ) -> pa.Table:
@@ -158,7 +160,6 @@ def _scored(
         "fit": np.round(effects.fit, DIGITS),
         "engagement": np.round(effects.engagement, DIGITS),
         "band": pa.array(margin_band(margin, bundle.policy).tolist(), pa.string()),
-        **stage_columns(moved),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
     }
@@ -170,11 +171,12 @@ def _handoffs(
     values: pa.Table,
     contributions: Contributions,
     scored: pa.Table,
-    moved: Advance,
+    walked: Walked,
     leads: pa.Table,
     language: Language,
 ) -> tuple[dict[str, Any], ...]:
     """Return the handoffs of this scoring, each with its reasons in full."""
+    moved = walked.moved
     rows = np.flatnonzero(moved.handoff)
     chosen = values.take(rows)
     part = Contributions(contributions.margin[rows], contributions.base, contributions.values[rows])
@@ -186,7 +188,7 @@ def _handoffs(
         as_of=moments(chosen, LOOKED_AT),
         created=moments(chosen, CREATED_AT),
         usual=bundle.usual,
-        stages=scored["stage"].take(rows).to_pylist(),
+        stages=walked.table["stage"].take(rows).to_pylist(),
         scores=scored["score"].take(rows).to_numpy(),
         language=language,
     )

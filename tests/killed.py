@@ -107,6 +107,7 @@ def scores(week: int) -> Scores:
         as_of=week * 7 * DAY,
         table=table,
         features=pa.table({"lead_id": ["a", "b"], "visits": [1.0, 2.0]}),
+        states=pa.table({"lead_id": ["a", "b"], "stage": ["Lead", "MQL"]}),
         skipped=pa.table({"source": ["leads"], "rows": [1]}),
         handoffs=({"lead_id": "b", "probability": 0.5},),
         inputs="same",

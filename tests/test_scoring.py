@@ -201,9 +201,7 @@ def test_stages_go_on_from_the_previous_run(company: Trained, scored: Scores, tm
     old = {r["lead_id"]: r for r in before.table.to_pylist() if r["status"] == "scored"}
     for row in now.table.to_pylist():
         if row["status"] == "scored":
-            assert row["previous_stage"] == (
-                old[row["lead_id"]]["stage"] if row["lead_id"] in old else "Lead"
-            )
+            assert row["previous_stage"] == (old[row["lead_id"]]["stage"] if row["lead_id"] in old else None)
     assert 0 < len(now.handoffs) < len(scored.handoffs), "a backlog is handed over once"
     handed = {h["lead_id"] for h in before.handoffs()}
     assert not handed & {h["lead_id"] for h in now.handoffs}

@@ -27,6 +27,7 @@ from lqmodel.declarations.base import Declared, short
 from lqmodel.declarations.model import ClassifierOptions
 from lqmodel.declarations.points import Worths
 from lqmodel.declarations.source import Addresses, Reasons
+from lqmodel.declarations.stages import Codes, Wake
 from lqmodel.declarations.texts import PLURALS, Texts, Titles
 from lqmodel.declarations.values import DurationField, Length, Moment, Names, Spoken, Where, Windows, Zone
 from lqmodel.languages import NAMES
@@ -70,6 +71,8 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
         "window than the widest, a list of such tables, of which each that holds counts, or "
         "`industry = { software = 15, retail = 5 }` by level",
     ),
+    (Wake, "sleep", "a duration, or `'never'`: without a date"),
+    (Codes, "codes", "a table of code = sleep: `{ timing = '30d', competitor = 'never' }`"),
     (Reasons, "reasons", "a table of column = reason, the reason in at least three words"),
     (str, "text", "`'so'` or `\"so\"`"),
     (int, "whole number", ""),

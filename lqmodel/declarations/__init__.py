@@ -1,10 +1,11 @@
 """The frozen, typed mirror of a project's TOML files."""
 
 from lqmodel.declarations.feature import Column, Feature
-from lqmodel.declarations.model import Model, Stages
+from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
 from lqmodel.declarations.source import Source
+from lqmodel.declarations.stages import NEVER_WAKES, Stages
 from lqmodel.declarations.translations import translation_notices, untranslated
 from lqmodel.declarations.values import DAY, EVER, Condition, Duration, from_microseconds, to_microseconds
 from lqmodel.declarations.verbs import (
@@ -30,6 +31,7 @@ from lqmodel.declarations.verbs import (
 __all__ = [
     "DAY",
     "EVER",
+    "NEVER_WAKES",
     "VERBS",
     "ActiveDays",
     "Attribute",

@@ -124,8 +124,10 @@ def check_model(
     _check_customers(model, sources, file)
     _check_model_columns(model, sources, file)
     for (stage, key), facts in model.stages.gates().items():
+        asked = model.stages.sal.checklist if (stage, key) == ("sql", "require") else ()
         for fact in facts:
-            _check_fact(fact, declared, file, ("stages", stage, key))
+            if fact in declared or fact not in asked:
+                _check_fact(fact, declared, file, ("stages", stage, key), asked)
     for name in model.evaluation.segments:
         _check_segment(name, declared, file)
 
@@ -172,10 +174,18 @@ def _check_model_columns(model: Model, sources: Sources, file: TomlFile) -> None
             _check_allowed(column, name, sources[name], f"{part}.{key}", file, (part, key, column))
 
 
-def _check_fact(fact: str, declared: Mapping[str, DeclaredFeature], file: TomlFile, at: KeyPath) -> None:
+def _check_fact(
+    fact: str,
+    declared: Mapping[str, DeclaredFeature],
+    file: TomlFile,
+    at: KeyPath,
+    checklist: tuple[str, ...] = (),
+) -> None:
     if fact not in declared:
-        do = suggestion(fact, declared) or f"declare [{fact}] in a file in features/, or take it out"
-        raise file.refuse(f"{'.'.join(at)}: no feature or fact {fact!r}", at, exists=sorted(declared), do=do)
+        exists = [*checklist, *sorted(declared)]
+        do = suggestion(fact, exists) or f"declare [{fact}] in a file in features/, or take it out"
+        kinds = "feature, fact or item of the checklist" if checklist else "feature or fact"
+        raise file.refuse(f"{'.'.join(at)}: no {kinds} {fact!r}", at, exists=exists, do=do)
     if any(column.dtype == "category" for column in declared[fact].columns()):
         raise file.refuse(
             f"{'.'.join(at)}: {fact!r} is a category, and a gate needs a number",

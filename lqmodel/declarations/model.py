@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
 from lqmodel.declarations.points import Points
+from lqmodel.declarations.stages import Stages
 from lqmodel.declarations.values import Duration, DurationField, Length, Names, Spoken, Where, Zone
 
-Probability = Annotated[float, Field(gt=0, lt=1)]
 WEEK = Duration.parse("7d")
-THRESHOLDS = ("at_least", "capacity")
 NEED_A_CLOCK = (
     ("population", "max_age"),
     ("population", "episodes"),
@@ -135,99 +134,6 @@ class ClassifierOptions(Declared):
     def given(self) -> dict[str, Any]:
         """Return the parameters that were written down, without the seed."""
         return {k: v for k, v in self.model_dump(exclude={"seed"}).items() if v is not None}
-
-
-class Capacity(Declared):
-    """How many first handoffs a week sales can take."""
-
-    per_week: int = Field(ge=1, description="first handoffs a week; the threshold is solved from it")
-
-
-class Mql(Declared):
-    """From where on marketing nurtures."""
-
-    at_least: Probability = Field(description="the probability from which marketing nurtures")
-
-
-class SalesReady(Declared):
-    """The handoff: by a threshold, or by an act that needs no model."""
-
-    at_least: Probability | None = Field(
-        None, description="the probability from which sales takes over; or declare capacity"
-    )
-    capacity: Capacity | None = Field(None, description="how many sales can take; or declare at_least")
-    promote_any: Names = Field((), description="facts that hand over at any probability")
-    block: Names = Field((), description="facts that keep a lead from sales")
-
-    @model_validator(mode="after")
-    def _one_threshold(self) -> SalesReady:
-        given = [name for name in THRESHOLDS if getattr(self, name) is not None]
-        if not given:
-            raise Misfit("no threshold", exists=THRESHOLDS, do="declare one of these")
-        if len(given) > 1:
-            raise Misfit(
-                f"several thresholds: {' and '.join(given)}",
-                at=(given[1],),
-                exists=THRESHOLDS,
-                do="keep one of them",
-            )
-        return self
-
-
-class Sal(Declared):
-    """Accepted: a person in sales has looked at the lead."""
-
-    accepted: Names = Field((), description="facts that say that a person in sales accepted")
-
-
-class Sql(Declared):
-    """Qualified: accepted, or handed over, and the gates hold."""
-
-    after: Literal["acceptance", "handoff"] = Field(
-        "acceptance", description="whether a person must accept first, or the handoff is enough"
-    )
-    require: Names = Field((), description="facts that must hold as well")
-
-
-class Demotion(Declared):
-    """A lead falls back once its probability stays below ``below_ratio`` × threshold ``for`` so long."""
-
-    below_ratio: float = Field(0.8, gt=0, le=1, description="below means below this share of the threshold")
-    duration: DurationField = Field(WEEK, alias="for", description="how long it must stay below")
-
-
-class Stages(Declared):
-    """What follows from a probability: the rule that marketing and sales share."""
-
-    mql: Mql = Field(description="from where on marketing nurtures")
-    sales_ready: SalesReady = Field(description="the handoff to sales")
-    sal: Sal = Field(Sal(), description="accepted by sales")
-    sql: Sql = Field(Sql(), description="qualified by sales")
-    demotion: Demotion = Field(Demotion(), description="the way back")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Stages:
-        ready = self.sales_ready.at_least
-        if ready is not None and ready <= self.mql.at_least:
-            raise Misfit(
-                f"{ready} is not above mql.at_least = {self.mql.at_least}",
-                at=("sales_ready", "at_least"),
-                do="put the handoff above the threshold of marketing",
-            )
-        return self
-
-    def gates(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        """Return (stage, key) → the facts that it looks at."""
-        return {
-            ("sales_ready", "promote_any"): self.sales_ready.promote_any,
-            ("sales_ready", "block"): self.sales_ready.block,
-            ("sal", "accepted"): self.sal.accepted,
-            ("sql", "require"): self.sql.require,
-        }
-
-    def facts(self) -> tuple[str, ...]:
-        """Return the names of all facts that gates look at, sorted."""
-        return tuple(sorted({fact for facts in self.gates().values() for fact in facts}))
 
 
 class Agreement(Declared):

@@ -53,7 +53,8 @@ class Declarations:
     def fact_columns(self) -> dict[str, str]:
         """Return fact → the column that holds when present and above zero."""
         by_name = {f.name: f for f in (*self.features, *self.facts)}
-        return {fact: by_name[fact].fact_column() for fact in self.model.stages.facts()}
+        named = (fact for fact in self.model.stages.facts() if fact in by_name)  # else of the checklist
+        return {fact: by_name[fact].fact_column() for fact in named}
 
     def worths(self) -> tuple[tuple[Worth, DeclaredFeature, Column], ...]:
         """Return each line of the points table with its feature and the column that it looks at."""
@@ -197,7 +198,8 @@ def _assemble(
             ("features",),
             do="declare one in them, or list another file",
         )
-    facts = tuple(declared[fact] for fact in model.facts() if declared[fact].file not in model.features)
+    named = (declared[fact] for fact in model.facts() if fact in declared)  # else an item of the checklist
+    facts = tuple(fact for fact in named if fact.file not in model.features)
     check_used(features, facts, model, sources, files)
     # whole feature files stand in the fingerprint: a gate's fact may live in any of them
     needed = {item.file for item in facts}.union(model.features)

@@ -1,14 +1,18 @@
-"""(state, margin, facts, policy) → state: which leads marketing nurtures and which sales gets.
+"""(state, margin, facts, acts, policy) → state: which leads marketing nurtures and which sales gets.
 
 The model moves a lead between Lead, MQL and sales-ready. From SAL on a person has acted, and only people's
 acts move it further: an acceptance, a gate's facts, a win. Recycled is set by people alone (a handoff sent
-back) and left by an acceptance or a win: neither a score nor a hand-raise that stood before it undoes it.
+back) and left on its wake-up date, by a hand-raise that began since, by an acceptance or a win: neither a
+score nor a hand-raise that stood before it undoes it.
 """
 
-from lqmodel.stages.acts import ACT_SCHEMA, ACTS, Act, acts_table, checked_acts
+from lqmodel.stages.acts import ACT_SCHEMA, ACTS, Act, acts_digest, acts_table, checked_acts
 from lqmodel.stages.bands import BANDS, MQL_SCORE, SALES_READY_SCORE, Band, band, bands, margin_band, score
 from lqmodel.stages.capacity import Replay, SolvedPolicy, Volume, solve_policy
-from lqmodel.stages.machine import (
+from lqmodel.stages.decisions import Decisions, decisions
+from lqmodel.stages.machine import Advance, advance
+from lqmodel.stages.policy import Policy, Threshold
+from lqmodel.stages.state import (
     CUSTOMER,
     LEAD,
     MQL,
@@ -18,13 +22,11 @@ from lqmodel.stages.machine import (
     SALES_READY,
     SQL,
     STAGES,
-    Advance,
+    STATE_SCHEMA,
     State,
-    advance,
     holds,
     stage_names,
 )
-from lqmodel.stages.policy import Policy, Threshold
 
 __all__ = [
     "ACTS",
@@ -41,20 +43,24 @@ __all__ = [
     "SALES_READY_SCORE",
     "SQL",
     "STAGES",
+    "STATE_SCHEMA",
     "Act",
     "Advance",
     "Band",
+    "Decisions",
     "Policy",
     "Replay",
     "SolvedPolicy",
     "State",
     "Threshold",
     "Volume",
+    "acts_digest",
     "acts_table",
     "advance",
     "band",
     "bands",
     "checked_acts",
+    "decisions",
     "holds",
     "margin_band",
     "score",

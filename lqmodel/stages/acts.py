@@ -5,11 +5,13 @@ Whoever stores them hands them over as one table; stages follow from it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lqmodel.errors import BadData, ColumnMissing, WrongType, nearest
 
@@ -117,3 +119,10 @@ def checked_acts(table: pa.Table) -> pa.Table:
     if unknown:
         raise BadData(f"no act {unknown[0]!r}", where="acts", exists=ACTS, do="name one of them")
     return found
+
+
+def acts_digest(table: pa.Table, as_of: int) -> str:
+    """Return a hash of the acts that were known before a moment, in any order."""
+    known = table.filter(pc.less(table["known_at"].cast(pa.int64()), as_of)).select(ACT_SCHEMA.names)
+    lines = sorted(repr(row) for row in known.to_pylist())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -111,18 +111,7 @@ def solve_policy(
             )
         ready = max(mql, spans.lowest(stages.sales_ready.capacity.per_week))
     ratio = stages.demotion.below_ratio
-    policy = Policy(
-        mql=_threshold(mql, ratio, calibrator),
-        sales_ready=_threshold(ready, ratio, calibrator),
-        below_ratio=ratio,
-        demote_after=stages.demotion.duration.us,
-        promote_any=stages.sales_ready.promote_any,
-        block=stages.sales_ready.block,
-        accepted=stages.sal.accepted,
-        require=stages.sql.require,
-        sql_after=stages.sql.after,
-        zone=zone,
-    )
+    policy = Policy.of(stages, _threshold(mql, ratio, calibrator), _threshold(ready, ratio, calibrator), zone)
     return SolvedPolicy(policy, None if spans is None else spans.volume(ready))
 
 

@@ -5,10 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from lqmodel.declarations import NEVER_WAKES, Duration, Stages
 from lqmodel.errors import BadData
+
+GATES: Final = (
+    "nurture_any",
+    "promote_any",
+    "require_any",
+    "block",
+    "accepted",
+    "rejected",
+    "require",
+)
+"""The fields of a policy that name facts."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +48,21 @@ class Policy:
         In (0, 1].
     demote_after : int
         How long a lead must stay below before it falls back, in microseconds.
-    promote_any, block, accepted, require : tuple of str
-        Names of facts.
+    nurture_any, promote_any : tuple of str
+        Facts that make a lead an MQL, and sales-ready, at any probability.
+    require_any : tuple of str
+        Facts of which one must hold, or else the probability hands nothing over; empty: no such gate.
+    block, accepted, rejected : tuple of str
+        Facts that keep from sales, and that say what sales said.
+    require : tuple of str
+        Facts or items of the checklist that must all hold for SQL; empty: a person must say so.
+    checklist : tuple of str
+        What a person in sales may answer.
     sql_after : {"acceptance", "handoff"}
+    wake_after : int or None
+        How long a lead that was sent back sleeps, in microseconds; None: it has no date.
+    reasons : tuple of (str, int or None)
+        The same for rejections of a declared code.
     zone : str
         Zone of the calendar day in which a lead moves at most once.
     """
@@ -47,11 +71,17 @@ class Policy:
     sales_ready: Threshold
     below_ratio: float
     demote_after: int
+    nurture_any: tuple[str, ...] = ()
     promote_any: tuple[str, ...] = ()
+    require_any: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
+    checklist: tuple[str, ...] = ()
     sql_after: Literal["acceptance", "handoff"] = "acceptance"
+    wake_after: int | None = 90 * 86_400_000_000
+    reasons: tuple[tuple[str, int | None], ...] = ()
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
@@ -61,7 +91,8 @@ class Policy:
             "thresholds must be finite": all(map(math.isfinite, numbers)),
             "probabilities must lie in (0, 1)": all(0 < bar.probability < 1 for bar in bars),
             "sales_ready must not lie under mql": self.mql.probability <= self.sales_ready.probability
-            and self.mql.margin <= self.sales_ready.margin,
+            and self.mql.margin <= self.sales_ready.margin
+            and self.mql.kept_margin <= self.sales_ready.kept_margin,
             "kept_margin must not lie above margin": all(bar.kept_margin <= bar.margin for bar in bars),
             "below_ratio must lie in (0, 1]": 0 < self.below_ratio <= 1,
             "demote_after must not be negative": self.demote_after >= 0,
@@ -71,13 +102,41 @@ class Policy:
         if broken:
             raise BadData(f"not a policy: {broken[0]}", where="policy")
 
+    @classmethod
+    def of(cls, stages: Stages, mql: Threshold, sales_ready: Threshold, zone: str) -> Policy:
+        """Join what is declared with the thresholds that were found for it."""
+        return cls(
+            mql=mql,
+            sales_ready=sales_ready,
+            below_ratio=stages.demotion.below_ratio,
+            demote_after=stages.demotion.duration.us,
+            nurture_any=stages.mql.promote_any,
+            promote_any=stages.sales_ready.promote_any,
+            require_any=stages.sales_ready.require_any,
+            block=stages.sales_ready.block,
+            accepted=stages.sal.accepted,
+            rejected=stages.recycled.rejected,
+            require=stages.sql.require,
+            checklist=stages.sal.checklist,
+            sql_after=stages.sql.after,
+            wake_after=_sleep(stages.recycled.wake_after),
+            reasons=tuple((code, _sleep(wake)) for code, wake in stages.recycled.reasons),
+            zone=zone,
+        )
+
     def facts(self) -> tuple[str, ...]:
-        """Return the names of all facts that `advance` looks at, sorted."""
-        return tuple(sorted({*self.promote_any, *self.block, *self.accepted, *self.require}))
+        """Return the names of all that `advance` looks at, sorted: facts, and items of the checklist."""
+        return tuple(sorted({name for gate in GATES for name in getattr(self, gate)}))
+
+    def sleep(self, reason: str | None) -> int | None:
+        """Return how long a lead sleeps that was sent back for a reason, in microseconds; None: without a date."""
+        return dict(self.reasons).get(reason or "", self.wake_after)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`; floats keep every digit."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} | {
+            "reasons": dict(self.reasons)
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Policy:
@@ -92,11 +151,16 @@ class Policy:
             values = {f.name: stored[f.name] for f in fields(cls)}
             for name in ("mql", "sales_ready"):
                 values[name] = Threshold(**{f.name: float(values[name][f.name]) for f in fields(Threshold)})
-            for name in ("promote_any", "block", "accepted", "require"):
+            for name in (*GATES, "checklist"):
                 values[name] = tuple(map(str, values[name]))
+            values["reasons"] = tuple((str(code), sleep) for code, sleep in values["reasons"].items())
             ZoneInfo(values["zone"])
             return cls(**values)
         except BadData:
             raise
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             raise BadData(f"this is not a stored policy: {error!r}", where="policy") from error
+
+
+def _sleep(wake: Duration) -> int | None:
+    return None if wake == NEVER_WAKES else wake.us
