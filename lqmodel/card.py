@@ -9,6 +9,7 @@ from lqmodel.declarations import Declarations
 from lqmodel.reasons.words import clean
 from lqmodel.reportparts import PARTS, VERDICTS, method, segments_said
 from lqmodel.segments import said
+from lqmodel.tracked import Tracked, tracked
 
 
 def card(declarations: Declarations, metrics: Mapping[str, Any], params: Mapping[str, Any]) -> str:
@@ -53,6 +54,7 @@ def card(declarations: Declarations, metrics: Mapping[str, Any], params: Mapping
         *(_band(b) for b in quality["bands"]),
         "",
         *_segments(metrics.get("segments"), bool(model.evaluation.segments)),
+        *_looks_at(tracked(metrics)),
         "## Shipped: the model in the bundle",
         "",
         f"The same recipe, fitted again on all {_part(shipped)}.",
@@ -100,6 +102,23 @@ def _handoffs(handed: Mapping[str, Any] | None) -> Iterator[str]:
         observed = handed["observed"]
         yield f"Predicted {handed['predicted']:.1%}, observed {observed['value']:.1%} ({observed['low']:.1%} to {observed['high']:.1%})."
     yield f"{handed['backlog']:,} more stood above the threshold when the weeks began."
+    yield ""
+
+
+def _looks_at(found: Tracked | None) -> Iterator[str]:
+    """Say which families matter, and which are not shown to."""
+    if found is None:
+        return
+    yield "### What it looks at"
+    yield ""
+    yield " ".join(map(_escaped, found.said))
+    yield ""
+    for verdict in found.verdicts:
+        named = (
+            f"{_escaped(family.title)} ({family.share})" if verdict.in_full else _escaped(family.title)
+            for family in verdict.families
+        )
+        yield f"- {verdict.title}: {', '.join(named)}."
     yield ""
 
 

@@ -17,24 +17,21 @@ from lqmodel.calibration import CalibrationResult
 from lqmodel.declarations import Stages
 from lqmodel.errors import Refused, TooFewWins
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
+from lqmodel.explained import Explained, explained
 from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.folds import check_enough_wins
-from lqmodel.importance import FamilyWeight, family_weights
 from lqmodel.inputs import open_inputs
-from lqmodel.reasons import Families
 from lqmodel.rivals import YOURS, rivals
 from lqmodel.segments import Segments, segments_of
 from lqmodel.smalldata import few_wins, shortened
 from lqmodel.stages import Policy, Replay, SolvedPolicy, solve_policy
-from lqmodel.trainingset import Snapshots, hash_share, lead_hashes, training_set
+from lqmodel.trainingset import Snapshots, lead_hashes, training_set
 from lqmodel.tuning import Tuning
 
 Floats = NDArray[np.float64]
 SLACK = 1.25
 """How far beyond its interval a band's prediction may lie, as a factor, before a warning stands on top."""
-EXPLAINED_ROWS = 2_000
-"""Held-out snapshots whose contributions give the weight of families: enough for two digits."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Evaluated:
     quality: Quality
     baselines: Mapping[str, Quality]
     differences: Mapping[str, Difference]
-    families: tuple[FamilyWeight, ...]
+    explained: Explained
     calibration: CalibrationResult
     solved: SolvedPolicy
     first_handoffs: FirstHandoffs | None
@@ -64,7 +61,7 @@ class Evaluated:
             "quality": self.quality.to_json(),
             "baselines": {name: q.to_json() for name, q in self.baselines.items()},
             "differences": {name: _difference_json(d) for name, d in self.differences.items()},
-            "families": [f.to_json() for f in self.families],
+            **self.explained.to_json(),
             "calibration": _calibration_json(self.calibration),
             "policy": _policy_json(self.solved),
             "first_handoffs": self.first_handoffs and self.first_handoffs.to_json(),
@@ -157,8 +154,8 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
         name: paired_difference(test.won, probability, p, test.groups, random_state=seed)
         for name, p in held_against.items()
     }
-    families = _family_weights(fitted, test)
-    by_segment = segments_of(test, probability, [f.name for f in families])
+    told = explained(fitted, test, thresholds)
+    by_segment = segments_of(test, probability, [f.name for f in told.importance.families])
     return Evaluated(
         train=train,
         test=test,
@@ -166,7 +163,7 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
         quality=quality,
         baselines={name: quality_of(p) for name, p in held_against.items()},
         differences=differences,
-        families=families,
+        explained=told,
         calibration=fitted.calibration,
         solved=solved,
         first_handoffs=handoffs_of(test, probability, solved.policy),
@@ -212,17 +209,6 @@ def _policy_json(solved: SolvedPolicy) -> dict[str, Any]:
 
 def _thresholds(policy: Policy) -> dict[str, float]:
     return {"mql": policy.mql.probability, "sales_ready": policy.sales_ready.probability}
-
-
-def _family_weights(fitted: Fit, test: Snapshots) -> tuple[FamilyWeight, ...]:
-    keys = np.char.add(test.lead_ids.astype(str), test.as_of.astype(str)).astype(object)
-    share = hash_share(keys)  # a sample that the order of rows does not change
-    rows = np.zeros(len(test), dtype=bool)
-    rows[np.argsort(share, kind="stable")[:EXPLAINED_ROWS]] = True
-    sample = test.take(rows)
-    contributions = fitted.ensemble.explain(fitted.encoding.transform(sample.features()))
-    families = Families.of(test.declarations.features, fitted.encoding.names)
-    return family_weights(families.measure(contributions, fitted.calibration.calibrator))
 
 
 def _beaten_by(differences: Mapping[str, Difference]) -> list[str]:

@@ -8,40 +8,25 @@ stays straight.
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import warnings
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import cycle
 from typing import Any, Final
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from lqmodel.canvas import GREEN, INK, canvas, cut, legend, settings, written
+from lqmodel.reasons.drawing import BLUE, GREY, ORANGE
+from lqmodel.swarm import SHOWN, Swarm, draw_swarm
+from lqmodel.typical import draw_typical
 
 Json = Mapping[str, Any]
 Curves = dict[str, list[tuple[float, float]]]
 
-BLUE: Final = "#1f7fbf"
-ORANGE: Final = "#d55e00"
-GREEN: Final = "#0d9268"
-GREY: Final = "#7d838c"
-INK: Final = "#010203"
-"""Stands for `currentColor`, which matplotlib does not know."""
 KINDS: Final = {"engagement": (BLUE, None), "fit": (ORANGE, "////")}
-WIDTH: Final = 4.4
-"""Inches: near the width of a phone, so that text is not shrunk there."""
 BASELINES: Final = ("base rate", "points rule", "your points table", "existing score", "logistic regression")
-FAMILIES_SHOWN: Final = 15
 QUARTERS: Final = (0, 0.25, 0.5, 0.75, 1)
-_SVG: Final = "{http://www.w3.org/2000/svg}"
-_XLINK: Final = "{http://www.w3.org/1999/xlink}"
-_STYLE: Final = (
-    ".lq-plot{color:#24272c}@media screen and (prefers-color-scheme:dark){.lq-plot{color:#dcdfe4}}"
-)
 _TICKS: Final = (0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _LINES: Final = (
     ("-", BLUE),
@@ -51,25 +36,6 @@ _LINES: Final = (
     ((0, (8, 2, 1, 2, 1, 2)), ORANGE),
     ((0, (9, 4)), GREEN),
 )
-_RC: Final = {
-    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and set in the page's font
-    "text.parse_math": False,  # a dollar in a title is a dollar
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.0,
-    "axes.labelsize": 10.0,
-    "legend.fontsize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "legend.frameon": False,
-    "legend.borderaxespad": 0.0,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 def figures(metrics: Mapping[str, Any]) -> dict[str, bytes]:
@@ -84,7 +50,7 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, bytes]:
     -------
     dict of str to bytes
         File name → SVG in UTF-8, each a whole document: reliability.svg, gains.svg, lift.svg, bands.svg and,
-        where there are families, families.svg.
+        where there are families, families.svg, swarm.svg and typical.svg.
     """
     draw: dict[str, Callable[[Json], tuple[Figure, str, str]]] = {
         "reliability": _reliability,
@@ -96,27 +62,21 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, bytes]:
         draw["families"] = _families
     drawn = {}
     for name, function in draw.items():
-        with _settings(name):
-            figure, title, description = function(metrics)
-            buffer = io.BytesIO()
-            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-        drawn[f"{name}.svg"] = _finished(buffer.getvalue(), name, title, description)
+        with settings(name):
+            drawn[f"{name}.svg"] = written(name, *function(metrics))
+    if metrics.get("swarm"):
+        found = Swarm.from_json(metrics["swarm"])
+        drawn["swarm.svg"] = draw_swarm(found, "How far families move the odds").document().encode()
+    if metrics.get("typical"):
+        band = band_word(metrics["typical"]["band"])
+        typical = draw_typical(metrics["typical"], metrics["families"], band)
+        drawn["typical.svg"] = typical.document().encode()
     return drawn
-
-
-class Shown(Figure):
-    """A figure that shows itself in a notebook, also where pyplot was never imported."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=110)
-        return buffer.getvalue()
 
 
 def reliability(quality: Mapping[str, Any]) -> Figure:
     """Draw predicted probability against the share that was won; ``quality`` as in metrics.json."""
-    with _settings("reliability"):
+    with settings("reliability"):
         return _reliability({"quality": quality})[0]
 
 
@@ -144,19 +104,9 @@ def band_word(name: str) -> str:
     )
 
 
-@contextmanager
-def _settings(name: str) -> Iterator[None]:
-    """Set matplotlib's defaults, whatever the user has set, and leave the user's settings as they were."""
-    usual = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(("backend", "date."))}
-    with warnings.catch_warnings(), matplotlib.rc_context({**usual, **_RC, "svg.hashsalt": name}):
-        # the browser picks a font that holds the glyph; matplotlib only measures
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
-
-
 def _reliability(metrics: Json) -> tuple[Figure, str, str]:
     bands = [b for b in metrics["quality"]["reliability"] if b["observed"] is not None]
-    figure, (top, below) = _canvas(4.6, (0.30, 0.66), (0.11, 0.13))
+    figure, (top, below) = canvas(4.6, (0.30, 0.66), (0.11, 0.13))
     limit = max(max(b["predicted"], b["observed"]["high"]) for b in bands)
     blocks = list(_blocks(bands))
     limit = min(1.0, max(limit, blocks[-1][1]) * 1.05)
@@ -226,7 +176,7 @@ def _gains(metrics: Json) -> tuple[Figure, str, str]:
     axes.plot([0, 1], [0, 1], color=INK, alpha=0.45, linewidth=1, label="at random")
     axes.set_ylim(0, 1.02)
     axes.set_yticks(QUARTERS, [f"{q:.0%}" for q in QUARTERS])
-    _legend(axes)
+    legend(axes)
     told = ", ".join(
         f"{percent(y)} of wins in the top {x:.0%}" for x, y in _curves(metrics)["model"] if _told(x)
     )
@@ -238,18 +188,18 @@ def _lift(metrics: Json) -> tuple[Figure, str, str]:
     figure, axes = _ranked(curves, "times the base rate")
     axes.axhline(1, color=INK, alpha=0.45, linewidth=1, label="at random")
     axes.set_ylim(0, max(y for points in curves.values() for _, y in points) * 1.08)
-    _legend(axes)
+    legend(axes)
     told = ", ".join(f"{y:.1f} times in the top {x:.0%}" for x, y in curves["model"] if _told(x))
     return figure, "Lift: share won among the likeliest leads, as a multiple of the base rate", told
 
 
 def _ranked(curves: Curves, label: str, *, through_zero: bool = False) -> tuple[Figure, Axes]:
     """Draw one line for each model over the share of snapshots, likeliest first."""
-    figure, (axes,) = _canvas(3.9, (0.14, 0.70))
+    figure, (axes,) = canvas(3.9, (0.14, 0.70))
     for (name, points), (dash, colour) in zip(curves.items(), cycle(_LINES), strict=False):
         xs, ys = zip(*([(0.0, 0.0)] if through_zero else []), *points, strict=True)
         width = 2 if name == "model" else 1.5
-        axes.plot(xs, ys, linestyle=dash, color=colour, linewidth=width, label=_cut(name, 24))
+        axes.plot(xs, ys, linestyle=dash, color=colour, linewidth=width, label=cut(name, 24))
     axes.set_xlim(0, 1)
     axes.set_xticks(QUARTERS, [f"{q:.0%}" for q in QUARTERS])
     axes.set_xlabel("share of snapshots, likeliest first")
@@ -265,12 +215,12 @@ def _told(share: float) -> bool:
 def _bands(metrics: Json) -> tuple[Figure, str, str]:
     bands = metrics["quality"]["bands"]
     height = 1.25 + 0.62 * len(bands)
-    figure, (axes,) = _canvas(height, (0.55 / height, 1 - 1.1 / height), left=0.05)
+    figure, (axes,) = canvas(height, (0.55 / height, 1 - 1.1 / height), left=0.05)
     base = metrics["quality"]["base_rate"]["value"]
     seen = [(i, b) for i, b in enumerate(bands) if b["observed"] is not None]
     limit = min(1.0, 1.08 * max(base, *(max(b["predicted"], b["observed"]["high"]) for _, b in seen)))
     for i, b in enumerate(bands):
-        axes.text(0, i + 0.30, _cut(band_word(b["name"])), va="bottom", fontweight="bold")
+        axes.text(0, i + 0.30, cut(band_word(b["name"])), va="bottom", fontweight="bold")
         if b["observed"] is None:
             axes.text(0, i, "no held-out snapshot", va="center", fontsize=9)
     for i, b in seen:
@@ -293,7 +243,7 @@ def _bands(metrics: Json) -> tuple[Figure, str, str]:
     axes.set_ylim(-0.45, len(bands) - 0.1)
     _only_below(axes, "share that was won")
     axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.7)
-    _legend(axes)
+    legend(axes)
     spoken = "; ".join(
         f"{band_word(b['name'])}: predicted {percent(b['predicted'])}, observed {_interval(b['observed'])}"
         for _, b in seen
@@ -302,9 +252,9 @@ def _bands(metrics: Json) -> tuple[Figure, str, str]:
 
 
 def _families(metrics: Json) -> tuple[Figure, str, str]:
-    families = sorted(metrics["families"], key=lambda f: -f["weight"])[:FAMILIES_SHOWN]
+    families = sorted(metrics["families"], key=lambda f: -f["weight"])[:SHOWN]
     height = 0.95 + 0.42 * len(families)
-    figure, (axes,) = _canvas(height, (0.55 / height, 1 - 0.9 / height), left=0.05)
+    figure, (axes,) = canvas(height, (0.55 / height, 1 - 0.9 / height), left=0.05)
     for kind, (colour, hatch) in KINDS.items():  # a kind shows in hue and in hatching
         rows = [(i, f["weight"]) for i, f in enumerate(families) if f["kind"] == kind]
         if rows:
@@ -312,20 +262,17 @@ def _families(metrics: Json) -> tuple[Figure, str, str]:
             at, weights = zip(*rows, strict=True)
             axes.barh(at, weights, height=0.34, label=kind, hatch=hatch, **style)
     for i, family in enumerate(families):
-        axes.text(0, i - 0.23, _cut(family["title"]), va="bottom", fontsize=9.5)
+        if "weight_low" in family:
+            ends = [family["weight_low"], family["weight_high"]]
+            axes.plot(ends, [i, i], color=INK, linewidth=1.6, solid_capstyle="butt")
+        axes.text(0, i - 0.23, cut(family["title"]), va="bottom", fontsize=9.5)
     axes.set_ylim(len(families) - 0.6, -0.75)
-    axes.set_xlim(0, max(max(f["weight"] for f in families) * 1.05, 1e-9))
+    axes.set_xlim(0, max(max(f.get("weight_high", f["weight"]) for f in families) * 1.05, 1e-9))
     _only_below(axes, "mean move of the log-odds per snapshot")
     axes.locator_params(axis="x", nbins=5)
-    _legend(axes)
+    legend(axes)
     spoken = "; ".join(f"{f['title']} ({f['kind']}) {f['weight']:.3f}" for f in families)
     return figure, "Families of features by their weight in the model", spoken
-
-
-def _canvas(height: float, *parts: tuple[float, float], left: float = 0.16) -> tuple[Figure, list[Axes]]:
-    """Make a figure with axes at fixed places: (bottom, height) of each as shares, the upper one first."""
-    figure = Shown(figsize=(WIDTH, height))
-    return figure, [figure.add_axes((left, bottom, 0.94 - left, tall)) for bottom, tall in parts]
 
 
 def _rate_axis(
@@ -347,49 +294,5 @@ def _only_below(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=2, handlelength=2.2, columnspacing=1.4)
-
-
-def _cut(text: str, most: int = 56) -> str:
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def _interval(estimate: Json) -> str:
     return f"{percent(estimate['value'])} ({percent(estimate['low'])} to {percent(estimate['high'])})"
-
-
-def _finished(svg: bytes, name: str, title: str, description: str) -> bytes:
-    """Name the image for readers who do not see it, let it take its colour from around, keep ids apart."""
-    root = ET.fromstring(svg)
-    for metadata in root.findall(f"{_SVG}metadata"):
-        root.remove(metadata)
-    _simplify(root, f"lq-{name}-")
-    labels = [ET.Element(tag, {"id": f"lq-{name}-{tag}"}) for tag in ("title", "desc")]
-    style = ET.Element("style")
-    labels[0].text, labels[1].text, style.text = title, _cut(description, 4000), _STYLE
-    root[:0] = [*labels, style]
-    root.attrib |= {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "class": "lq-plot",
-        "role": "img",
-        "aria-labelledby": f"lq-{name}-title lq-{name}-desc",
-    }
-    return ET.tostring(root, encoding="unicode").encode()
-
-
-def _simplify(root: ET.Element, prefix: str) -> None:
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(_SVG)
-        attributes = {key.removeprefix(_XLINK): value for key, value in element.attrib.items()}
-        for key, value in attributes.items():
-            if key == "id":
-                attributes[key] = prefix + value
-            elif key == "href" and value.startswith("#"):
-                attributes[key] = f"#{prefix}{value[1:]}"
-            else:
-                value = re.sub(r"url\(#", f"url(#{prefix}", value)
-                attributes[key] = value.replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui")
-        element.attrib.clear()
-        element.attrib.update(attributes)

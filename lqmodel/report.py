@@ -18,7 +18,7 @@ from markupsafe import Markup
 from lqmodel.contrasts import Contrasts, contrasts
 from lqmodel.declarations import Declarations
 from lqmodel.headline import asides, headline, tiles, verdict
-from lqmodel.plots import FAMILIES_SHOWN, band_word, figures, in_order, percent
+from lqmodel.plots import band_word, figures, in_order, percent
 from lqmodel.reportparts import (
     NONE,
     OPERATORS,
@@ -29,6 +29,7 @@ from lqmodel.reportparts import (
     cell,
     day,
     evaluated_and_shipped,
+    explained,
     feature_rows,
     length,
     method,
@@ -37,6 +38,8 @@ from lqmodel.reportparts import (
     segments_said,
     stretches,
 )
+from lqmodel.swarm import SHOWN
+from lqmodel.tracked import Tracked, tracked
 
 Json = Mapping[str, Any]
 
@@ -88,6 +91,10 @@ class Page:
         As in metrics.json; bands from the highest down, families from the heaviest.
     families_left : int
         Families that the figure does not show.
+    explained : str
+        On how much the families were measured; empty where the metrics do not tell.
+    tracked : Tracked or None
+        Which families matter, and which are not shown to.
     gains : tuple of Row
         The numbers behind gains and lift.
     chosen : str
@@ -129,6 +136,8 @@ class Page:
     gains: tuple[Row, ...]
     families: tuple[Json, ...]
     families_left: int
+    explained: str
+    tracked: Tracked | None
     chosen: str
     candidates: tuple[Json, ...]
     policy: tuple[Row, ...]
@@ -201,7 +210,9 @@ def page(declarations: Declarations, metrics: Json, params_card: str = "", versi
         reliability=tuple(quality["reliability"]),
         gains=tuple(_gains(models)),
         families=tuple(families),
-        families_left=max(0, len(families) - FAMILIES_SHOWN),
+        families_left=max(0, len(families) - SHOWN),
+        explained=explained(metrics.get("importance")),
+        tracked=tracked(metrics),
         chosen=calibration.get("chosen", ""),
         candidates=tuple(calibration.get("candidates", ())),
         policy=tuple(policy_rows(metrics.get("policy", {}), metrics.get("first_handoffs"), declarations)),

@@ -176,6 +176,15 @@ def _part(part: Json) -> str:
     return f"{part['leads']:,} leads{won}{when}"
 
 
+def explained(measured: Json | None) -> str:
+    """Say on how much the families were measured; nothing where the metrics do not tell."""
+    if not measured:
+        return ""
+    n, of = measured["snapshots"], measured["of"]
+    part = f"{n:,} of the {of:,}" if n < of else f"all {n:,}"
+    return f"Measured on {part} held-out snapshots, {measured['wins']:,} of them won."
+
+
 def segment_tables(found: Json) -> Iterator[tuple[str, tuple[SegmentRow, ...]]]:
     """Yield each category with its segments; ``found`` as ``segments`` in a bundle's metrics.json."""
     rows = [s for column in found["columns"] for s in column["segments"]]

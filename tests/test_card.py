@@ -137,3 +137,18 @@ def test_what_is_not_there_is_left_out(declarations: Declarations, metrics: dict
     assert "### First handoffs" not in text
     assert "segments" not in summary(bare)
     assert "handoffs" not in summary(bare)
+
+
+def test_what_it_looks_at_is_told_in_short(declarations: Declarations, metrics: dict[str, Any]) -> None:
+    assert "What it looks at" not in card(declarations, metrics, PARAMS)
+    interval = {"gain_low": 0.002, "gain_high": 0.005, "weight": 0.2, "seen": 0.4, "kind": "fit"}
+    metrics["families"] = [
+        {"name": "visits", "title": EVIL, "gain": 0.003, **interval},
+        {"name": "country", "title": "country", "gain": 0.001, **interval, "gain_low": -0.001},
+    ]
+    metrics["importance"] = {"snapshots": 9, "of": 9, "wins": 3, "level": 0.9, "gain": estimate(0.012)}
+    found = card(declarations, metrics, PARAMS)
+    told = found.partition("### What it looks at")[2].partition("## Shipped")[0]
+    assert "Of 2 families 1 is shown to matter, a\\|b &lt;img" in told
+    assert "- These matter: a\\|b &lt;img src=x onerror=alert(1)> # heading (25.0%)." in told
+    assert "- Not shown to matter: country." in told

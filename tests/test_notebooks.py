@@ -13,8 +13,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from lqmodel.canvas import Shown
 from lqmodel.evaluation import evaluate, paired_difference
-from lqmodel.plots import Shown
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 PLAIN = {

@@ -72,7 +72,7 @@ class Drawing:
         """Return it as a file of its own, with a size, and paper and ink for light and for dark."""
         head, _, rest = self.svg.partition(">")
         size = f'width="{decimal(_ENLARGED * self.width)}" height="{decimal(_ENLARGED * self.height)}"'
-        return f"{head} {size}>{_OWN_PAGE}{rest}\n"
+        return f"{head} {size}>{rest.removesuffix('</svg>')}{_OWN_PAGE}</svg>\n"
 
     def save(self, path: Path | str) -> Path:
         """Write it as an SVG file."""
