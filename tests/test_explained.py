@@ -6,6 +6,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -391,7 +392,7 @@ def test_samples_and_deals_do_not_hang_on_the_order_of_rows(company: Trained) ->
     snapshots = open_project(company.root).training_set().split()[1]
     keys = np.char.add(snapshots.lead_ids.astype(str), snapshots.as_of.astype(str))
     order = np.random.default_rng(3).permutation(len(snapshots))
-    turned = snapshots.take(order)
+    turned = replace(snapshots, table=snapshots.table.take(order))
     chosen, again = sampled(snapshots, 300), sampled(turned, 300)
     assert chosen.sum() == 300
     assert set(keys[chosen]) == set(keys[order][again])
