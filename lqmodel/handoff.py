@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from lqmodel.declarations import Declarations
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import LeadExplanation
+from lqmodel.reasons import ColumnWords, LeadExplanation, Usual
+from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.words import clean
 
 ID = "lead_id"
@@ -47,6 +51,67 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def cause_words(declarations: Declarations, cause: str, language: Language) -> str:
+    """Return what handed a lead over, in the declared words of the fact."""
+    declared = {f.name: f for f in (*declarations.features, *declarations.facts)}
+    if cause not in declared:
+        return cause
+    fact = declared[cause]
+    widest = next(c for c in fact.columns() if c.name == fact.fact_column())
+    return ColumnWords(fact, widest, language).said()
+
+
+def reworded(
+    handoffs: Iterable[Mapping[str, Any]],
+    features: pa.Table,
+    declarations: Declarations,
+    before: Language,
+    language: Language,
+    usual: Usual | None = None,
+) -> list[dict[str, Any]]:
+    """Return handoffs in another language; what they say, and every number, stays as it was frozen.
+
+    Parameters
+    ----------
+    handoffs : iterable of mapping
+        As in handoffs.jsonl.
+    features : pyarrow.Table
+        As in features.parquet of the same run: the values before they were rounded.
+    declarations : Declarations
+        Those that the run was made with.
+    before, language : Language
+        What they are worded in, and what they are to be worded in.
+    usual : Usual, optional
+        Of the bundle that made the run; points have none.
+    """
+    declared = (*declarations.features, *declarations.facts)
+    words = {c.name: ColumnWords(item, c, language) for item in declared for c in item.columns()}
+    causes = {cause_words(declarations, item.name, before): item.name for item in declared}
+    rows = {lead: row for row, lead in enumerate(features[ID].to_pylist())}
+    told = []
+    for handoff in handoffs:
+        row = rows[handoff[ID]]
+        cause = cause_words(declarations, causes.get(handoff["cause"], handoff["cause"]), language)
+        sides = {
+            side: [
+                _reworded(reason, words[reason["column"]], features[reason["column"]][row].as_py(), usual)
+                for reason in handoff[side]
+            ]
+            for side in ("up", "down")
+        }
+        told.append({**handoff, **sides, "cause": cause, "language": language.name})
+    return told
+
+
+def _reworded(
+    reason: Mapping[str, Any], words: ColumnWords, exact: Raw, usual: Usual | None
+) -> dict[str, Any]:
+    name = reason["column"]
+    value = None if reason["value"] is None else exact  # "never" stands as a number in the table
+    note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
+    return {**reason, "title": words.title, "text": words.text(value), "usual": note}
 
 
 def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:

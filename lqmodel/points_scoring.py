@@ -12,6 +12,7 @@ import pyarrow as pa
 from lqmodel.cautions import later_facts
 from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.errors import Refused
+from lqmodel.handoff import cause_words
 from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.points import NOTICE, Bools, PointReason, PointsExplanation, PointsTable
@@ -25,7 +26,6 @@ from lqmodel.scores import (
     Scored,
     Scores,
     all_leads,
-    cause_words,
     displayed,
     facts_of,
     moments,
@@ -187,6 +187,15 @@ def _reason(reason: PointReason) -> dict[str, Any]:
     return {**vars(reason), "usual": "", "log_odds": None, "factor": None}
 
 
+def check_made_by(table: PointsTable, scores: Scored) -> None:
+    """Refuse declarations that did not make these scores."""
+    if scores.bundle_version != table.version:
+        raise Refused(
+            f"the scores were made by {scores.bundle_version}, and the declarations are now {table.version}",
+            do="score again with `lqmodel predict --points`, or read reasons_up and reasons_down in scores.parquet",
+        )
+
+
 def explain_points(
     declarations: Declarations, scores: Scored, lead_id: str, language: Language = ENGLISH
 ) -> PointsExplanation:
@@ -200,11 +209,7 @@ def explain_points(
         The lead was not scored, or the declarations are not those that made the run.
     """
     table = PointsTable.of(declarations, language)
-    if scores.bundle_version != table.version:
-        raise Refused(
-            f"the scores were made by {scores.bundle_version}, and the declarations are now {table.version}",
-            do="score again with `lqmodel predict --points`, or read reasons_up and reasons_down in scores.parquet",
-        )
+    check_made_by(table, scores)
     row = scored_row(scores, lead_id)
     places = [i for i, found in enumerate(scores.features[ID].to_pylist()) if found == lead_id]
     values = scores.features.take(places)

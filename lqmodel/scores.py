@@ -21,7 +21,6 @@ from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
 from lqmodel.inputs import Inputs
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import ColumnWords
 from lqmodel.roster import ID, REASON, Scorer, to_score
 from lqmodel.skew import Skew
 from lqmodel.stages import CUSTOMER, STAGES, acts_digest
@@ -204,16 +203,6 @@ def displayed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> 
     columns = declarations.sources[declarations.model.population.source].display
     shown = leads.take(pc.index_in(chosen[ID], leads[ID])).select(columns)
     return shown.to_pylist() if columns else [{}] * len(chosen)
-
-
-def cause_words(declarations: Declarations, cause: str, language: Language) -> str:
-    """Return what handed a lead over, in the declared words of the fact."""
-    declared = {f.name: f for f in (*declarations.features, *declarations.facts)}
-    if cause not in declared:
-        return cause
-    fact = declared[cause]
-    widest = next(c for c in fact.columns() if c.name == fact.fact_column())
-    return ColumnWords(fact, widest, language).said()
 
 
 def scored_row(scores: Scored, lead_id: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lqmodel.bundle import Bundle
 from lqmodel.cautions import flattered, later_facts, nobody_scored, short_history, skewed, unseen_levels
 from lqmodel.errors import Refused
-from lqmodel.handoff import handoffs
+from lqmodel.handoff import cause_words, handoffs
 from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
@@ -27,7 +27,6 @@ from lqmodel.scores import (
     Scored,
     Scores,
     all_leads,
-    cause_words,
     displayed,
     facts_of,
     moments,
@@ -206,6 +205,16 @@ def _value_columns(bundle: Bundle) -> set[str]:
     return {c.name for c in declarations.columns()} | set(declarations.columns_beside())
 
 
+def check_made_by(bundle: Bundle, scores: Scored) -> None:
+    """Refuse a bundle that did not make these scores."""
+    made_by = scores.bundle_version
+    if made_by != bundle.version:
+        raise Refused(
+            f"the scores were made by bundle {made_by}, and this is bundle {bundle.version}",
+            do="name the bundle that made them with --model, or score again",
+        )
+
+
 def explain_lead(
     bundle: Bundle, scores: Scored, lead_id: str, language: Language = ENGLISH
 ) -> LeadExplanation:
@@ -218,12 +227,7 @@ def explain_lead(
     Refused
         The lead was not scored, or another model made the scores.
     """
-    made_by = scores.bundle_version
-    if made_by != bundle.version:
-        raise Refused(
-            f"the scores were made by bundle {made_by}, and this is bundle {bundle.version}",
-            do="name the bundle that made them with --model, or score again",
-        )
+    check_made_by(bundle, scores)
     row = scored_row(scores, lead_id)
     values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
     contributions = bundle.ensemble.explain(bundle.encoding.transform(values))

@@ -13,6 +13,7 @@ from lqmodel.cli.predict import ModelOption
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
+    from lqmodel.bundle import Bundle
     from lqmodel.declarations import Declarations
     from lqmodel.points import PointsExplanation
     from lqmodel.reasons import LeadExplanation
@@ -39,7 +40,6 @@ def command(
 ) -> None:
     """Say in words why a lead has its probability, as of a run."""
     from lqmodel.files import write_file
-    from lqmodel.locating import ADDRESS_PREFIX, find_model
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
     from lqmodel.scoring import explain_lead
@@ -50,14 +50,11 @@ def command(
     settings = Settings.read()
     if read.by_points:
         _refuse_drawing(svg, read)
-        declarations = _declarations(project, read, model)
+        declarations = declarations_of(read, model, project)
         spoken = settings.language_of(language, declarations.model.language)
         found = explain_points(declarations, read, lead_id, spoken)
     else:
-        address = model or str(read.manifest["model"]["address"])
-        if not address.startswith(ADDRESS_PREFIX):
-            keep_out()  # MLflow, which finds all others, needs them
-        bundle, _, _ = find_model(address, project)
+        bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
         found = explain_lead(bundle, read, lead_id, spoken)
         if svg is not None:
@@ -78,7 +75,18 @@ def _refuse_drawing(svg: Path | None, run: Run) -> None:
         )
 
 
-def _declarations(project: Path, run: Run, model: str | None) -> Declarations:
+def bundle_of(run: Run, model: str | None, project: Path) -> Bundle:
+    """Load the bundle that made a run, from where it was found then or from where it is said to be."""
+    from lqmodel.locating import ADDRESS_PREFIX, find_model
+
+    address = model or str(run.manifest["model"]["address"])
+    if not address.startswith(ADDRESS_PREFIX):
+        keep_out()  # MLflow, which finds all others, needs them
+    return find_model(address, project)[0]
+
+
+def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:
+    """Read the project's declarations for a run that a points table made."""
     from lqmodel.declarations import ProjectFiles
 
     if model is not None:

@@ -24,6 +24,8 @@ class Conventions:
     signs : dict of int to str, or None
         For `str.translate`: what stands for ``,`` between thousands, ``.`` before decimals, and ``-``; None where
         these stay.
+    decimal : str
+        What stands before decimals.
     percent : str
         With ``{}`` for the number.
     plural : callable
@@ -33,6 +35,7 @@ class Conventions:
     """
 
     signs: dict[int, str] | None
+    decimal: str
     percent: str
     plural: Callable[[Decimal], str]
     forms: tuple[str, ...]
@@ -42,7 +45,7 @@ class Conventions:
 def conventions(language: str) -> Conventions:
     """Return the conventions of a language of `LOCALES`."""
     if language == "en":
-        return Conventions(None, "{}%", _english_plural, ("one", "other"))
+        return Conventions(None, ".", "{}%", _english_plural, ("one", "other"))
     from babel import Locale
 
     locale = Locale.parse(LOCALES[language])
@@ -52,6 +55,7 @@ def conventions(language: str) -> Conventions:
     rule = locale.plural_form
     return Conventions(
         signs=str.maketrans(signs),
+        decimal=signs["."],
         percent=pattern.replace("#,##0", "{}"),
         plural=rule,
         forms=tuple(sorted({*rule.tags, "other"})),
