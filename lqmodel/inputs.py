@@ -90,7 +90,7 @@ def open_inputs(
             opened[name] = with_local_days(opened[name], declarations.model.zone)
     leads = opened[declarations.model.population.source]
     if not declarations.model.population.episodes:
-        _check_unique(leads)
+        check_unique(leads)
     close_doors(con)
     unknown = _unknown_leads(opened, leads, declarations.model.population.customers)
     notices = _notices(opened) + [
@@ -101,7 +101,7 @@ def open_inputs(
     return Inputs(con, opened, uris, {name: found["rows"] for name, found in unknown.items()}, tuple(notices))
 
 
-def _check_unique(leads: Facts) -> None:
+def check_unique(leads: Facts) -> None:
     """One row per lead: a key that stands twice is refused, because either row could be the wrong one."""
     table = leads.table
     twice = table.group_by(KEY).aggregate(n=table.count())

@@ -66,7 +66,7 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     """
     model = scorer.declarations.model
     leads = inputs.facts[model.population.source]
-    table = _one_row_each(leads, as_of) if model.population.episodes else leads.table
+    table = one_row_each(leads, as_of) if model.population.episodes else leads.table
     reason: ir.Value = ibis.null("string")
     if as_of is not None:
         seen = materialise(inputs.con, SEEN, _seen(inputs, model, as_of))
@@ -84,7 +84,7 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     return fetch(table.select(**{ID: table[KEY], REASON: reason}, **came, **shown).order_by(ID))
 
 
-def _one_row_each(leads: Facts, as_of: int | None) -> ir.Table:
+def one_row_each(leads: Facts, as_of: int | None) -> ir.Table:
     """Return the newest row of each lead that was known before as_of, else its newest; of equals the greatest values."""
     table = leads.table
     moment = FOREVER if as_of is None else as_of

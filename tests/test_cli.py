@@ -28,6 +28,7 @@ COMMANDS = (
     "predict",
     "explain",
     "handoffs",
+    "export",
     "promote",
     "demo",
 )

@@ -24,6 +24,7 @@ from lqmodel import cli, errors
 from lqmodel.classifier import LeadClassifier
 from lqmodel.declarations import VERBS, DeclaredFeature, Duration, Feature, Model, ProjectFiles, Source
 from lqmodel.declarations.base import Declared, short
+from lqmodel.declarations.crm import LEAD_ID, Levels, Page, Pairs, Said
 from lqmodel.declarations.model import ClassifierOptions
 from lqmodel.declarations.points import Worths
 from lqmodel.declarations.source import Addresses, Reasons
@@ -73,6 +74,10 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
     ),
     (Wake, "sleep", "a duration, or `'never'`: without a date"),
     (Codes, "codes", "a table of code = sleep: `{ timing = '30d', competitor = 'never' }`"),
+    (Said, "text or false", "`'so'`, or `false`: none"),
+    (Levels, "options", "a table of name = a text, or a list of them: `{ Status = ['Open', 'Closed'] }`"),
+    (Pairs, "pairs", "a table of field = column: `{ hs_lead_status = 'Lead Status' }`"),
+    (Page, "page", f"an address with `{LEAD_ID}` in it: `'https://leads.example.com/leads/{LEAD_ID}'`"),
     (Reasons, "reasons", "a table of column = reason, the reason in at least three words"),
     (str, "text", "`'so'` or `\"so\"`"),
     (int, "whole number", ""),

@@ -9,7 +9,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from lqmodel.cli import check, demo, evaluate, explain, handoffs, init, predict, promote, simulate, train
+from lqmodel.cli import (
+    check,
+    demo,
+    evaluate,
+    explain,
+    export,
+    handoffs,
+    init,
+    predict,
+    promote,
+    simulate,
+    train,
+)
 from lqmodel.cli.light import rarely_collect
 
 
@@ -36,7 +48,7 @@ app = typer.Typer(
     help="Lead conversion: calibrated probabilities, stages, and reasons in words.",
     epilog="Example: lqmodel demo",
 )
-for module in (init, check, simulate, train, evaluate, predict, explain, handoffs, promote, demo):
+for module in (init, check, simulate, train, evaluate, predict, explain, handoffs, export, promote, demo):
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 

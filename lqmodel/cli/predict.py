@@ -51,6 +51,10 @@ def command(
     ] = False,
     name: NameOption = None,
     language: LanguageOption = None,
+    crm: Annotated[
+        str | None,
+        typer.Option(help="Also write files for this CRM, as `lqmodel export` does without further options."),
+    ] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
@@ -71,6 +75,17 @@ def command(
         print_json(run.manifest)
     else:
         typer.echo(run.summary())
+    if crm is not None:
+        _for_crm(run, crm, project, sources)
+
+
+def _for_crm(run: Run, crm: str, project: Path, sources: dict[str, str]) -> None:
+    """Write files for a CRM; what is said of them goes to stderr, beside the run's JSON."""
+    from lqmodel.exporting import export, told, write_export
+    from lqmodel.settings import Settings
+
+    made = export(run, crm, project, sources, threads=Settings.read().threads)
+    note(told(made, write_export(made)))
 
 
 def _by_model(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
+from lqmodel.declarations.crms import Crm
 from lqmodel.declarations.points import Points
 from lqmodel.declarations.stages import Stages
 from lqmodel.declarations.values import Duration, DurationField, Length, Names, Spoken, Where, Zone
@@ -156,6 +157,7 @@ class Model(Declared):
     stages: Stages = Field(description="what follows from a probability")
     points: Points | None = Field(None, description="what a lead is worth until there are wins enough")
     agreement: Agreement | None = Field(None, description="what marketing and sales signed")
+    crm: Crm = Field(Crm(), description="what CRM files hold; scoring and training do not look at it")
 
     @model_validator(mode="after")
     def _clock_is_whole(self) -> Model:
@@ -178,6 +180,12 @@ class Model(Declared):
                     at=(part, name),
                     do="declare label.horizon and population.every, or take it out",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _accepted_before_qualified(self) -> Model:
+        if self.crm.hubspot is not None and self.stages.sql.after == "acceptance":
+            self.crm.hubspot.check_acceptance(("crm", "hubspot"))
         return self
 
     def facts(self) -> tuple[str, ...]:

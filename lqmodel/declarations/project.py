@@ -87,8 +87,9 @@ class Declarations:
         return {name: self.sources[name] for name in sorted(names)}
 
     def fingerprint(self) -> str:
-        """SHA-256 of the declarations, without the addresses of the data."""
+        """SHA-256 of what scores rest on: the declarations without the addresses of the data and the CRMs' mappings."""
         raw = {k: v for k, v in self.raw.items() if k != "sources"}
+        raw["model"] = {k: v for k, v in self.raw["model"].items() if k != "crm"}
         raw["sources"] = {
             name: {k: v for k, v in table.items() if k != "uri"}
             for name, table in self.raw["sources"].items()

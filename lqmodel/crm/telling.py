@@ -1,0 +1,110 @@
+"""A plan in words: what would change, as text and as JSON, and how the files are loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from lqmodel.crm.cells import Cell, written
+from lqmodel.crm.plan import Change, Plan
+from lqmodel.crm.target import Target
+
+MOST = 20
+"""Leads that the text shows; JSON shows all."""
+
+
+def to_json(target: Target, plan: Plan) -> dict[str, Any]:
+    """Return a plan as JSON values, in full."""
+    return {
+        "crm": target.title,
+        "sheets": {name: len(rows) for name, rows in plan.sheets.items()},
+        "left_out": plan.negligible,
+        "changes": [
+            {"lead_id": c.lead_id, "key": c.key, "fields": {f: list(pair) for f, pair in c.fields.items()}}
+            for c in plan.changes
+        ],
+        "rejects": [vars(reject) for reject in plan.rejects],
+    }
+
+
+def to_text(target: Target, plan: Plan) -> str:
+    """Write a plan for a terminal: counts, the stages that move, the leads that moved most, the rejects."""
+    stage = target.declared.fields.stage or "stage"
+    moved = Counter(c.fields[stage] for c in plan.changes if stage in c.fields)
+    stages = ", ".join(
+        f"{_shown(then)} → {_shown(now)} {n:,}" for (then, now), n in sorted(moved.items(), key=_most)
+    )
+    strongest = sorted(plan.changes, key=lambda c: (-c.weight, c.lead_id))[:MOST]
+    lines = [
+        *summary(target, plan),
+        *([f"{'stages':22} {stages}"] if stages else []),
+        *([""] if strongest else []),
+        *(_line(change) for change in strongest),
+        *_more(len(plan.changes)),
+        *(["", "rejected"] if plan.rejects else []),
+        *(f"{clean(r.lead_id):22} {clean(r.reason, 200)}" for r in plan.rejects[:MOST]),
+        *_more(len(plan.rejects)),
+    ]
+    return "\n".join(lines)
+
+
+def summary(target: Target, plan: Plan) -> list[str]:
+    """Say in a few lines how many rows there are of what."""
+    share = f"{target.declared.negligible:.4g}"
+    counts = {name: _rows(len(rows)) for name, rows in plan.sheets.items()}
+    if plan.negligible:
+        counts["left out"] = (
+            f"{plan.negligible:,} leads whose numbers moved by no more than {share} of what they were"
+        )
+    counts["rejected"] = f"{len(plan.rejects):,}"
+    return [f"{name:22} {told}" for name, told in counts.items()]
+
+
+def load_steps(target: Target, plan: Plan, files: Mapping[str, Mapping[str, int]]) -> str:
+    """Say how the files of each sheet are loaded, in which order."""
+    lines = [f"How to load these files into {target.title}, in this order.", ""]
+    for number, (sheet, parts) in enumerate(files.items(), start=1):
+        named = ", ".join(f"{name} ({_rows(rows)})" for name, rows in parts.items())
+        lines += [f"{number}. {named}", f"   {target.sheets[sheet]}", ""]
+    if not files:
+        lines += ["There is nothing to load.", ""]
+    if plan.rejects:
+        lines += [
+            f"rejects.csv says what was left out ({_rows(len(plan.rejects))}), and why; it is not loaded.",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _line(change: Change) -> str:
+    told = ", ".join(
+        f"{field} {_shown(now)}" if then is None else f"{field} {_shown(then)} → {_shown(now)}"
+        for field, (then, now) in change.fields.items()
+    )
+    return f"{clean(change.lead_id):22} {told}"
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} {'row' if n == 1 else 'rows'}"
+
+
+def _more(n: int) -> list[str]:
+    return [f"… and {n - MOST:,} more; --format json shows all"] if n > MOST else []
+
+
+def _shown(cell: Cell) -> str:
+    return "nothing" if cell is None else written(float(f"{cell:.3g}") if isinstance(cell, float) else cell)
+
+
+def clean(text: str, most: int = 60) -> str:
+    r"""Return a text as a terminal may show it: what is not printable is a space, and no longer than so.
+
+    >>> clean("a\x1b[2Jb")
+    'a [2Jb'
+    """
+    return "".join(c if c.isprintable() else " " for c in text[:most])
+
+
+def _most(item: tuple[tuple[Cell, Cell], int]) -> tuple[int, str]:
+    return -item[1], str(item[0])
