@@ -36,7 +36,7 @@ from lqmodel.skew import Reference
 from lqmodel.stages import Policy
 from lqmodel.treeshap import TreeEnsemble
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST_KEYS = {"format", "name", "lqmodel", "fingerprint", "data", "files", "sha256"}
 
 

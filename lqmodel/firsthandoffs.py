@@ -20,6 +20,8 @@ from lqmodel.metrics import Floats, mean
 from lqmodel.stages import Policy, holds
 from lqmodel.trainingset import Snapshots
 
+Bools = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class FirstHandoffs:
@@ -65,24 +67,58 @@ def handoffs_of(test: Snapshots, probability: Floats, policy: Policy) -> FirstHa
     """
     if not test.declarations.model.has_clock:
         return None
+    acts = gates(test)
     return first_handoffs(
         test.won,
         probability,
         test.groups,
         test.lead_ids,
         test.as_of,
-        policy.sales_ready.probability,
-        *gates(test),
+        policy.ready(levels_of(test)).probability,
+        acts.promoted,
+        acts.blocked,
+        acts.engaged,
         random_state=test.declarations.model.classifier.seed,
     )
 
 
-def gates(snapshots: Snapshots) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say where an act hands over at any probability, and where one keeps from sales; each of shape (n,)."""
-    stages, none = snapshots.declarations.model.stages.sales_ready, np.zeros(len(snapshots), dtype=bool)
-    promoted = np.logical_or.reduce([none, *(holds(snapshots.fact(name)) for name in stages.promote_any)])
-    blocked = np.logical_or.reduce([none, *(holds(snapshots.fact(name)) for name in stages.block)])
-    return promoted & ~blocked, blocked
+@dataclass(frozen=True, eq=False)
+class Gates:
+    """What stands beside the probability; arrays of bool, shape (n,).
+
+    Attributes
+    ----------
+    promoted : ndarray of bool
+        An act hands over at any probability.
+    blocked : ndarray of bool
+        One keeps from sales.
+    engaged : ndarray of bool
+        One is there without which the probability hands nothing over.
+    """
+
+    promoted: Bools
+    blocked: Bools
+    engaged: Bools
+
+
+def gates(snapshots: Snapshots) -> Gates:
+    """Say what stands beside the probability of each snapshot."""
+    ready = snapshots.declarations.model.stages.sales_ready
+
+    def any_of(names: tuple[str, ...]) -> Bools:
+        none = np.zeros(len(snapshots), dtype=bool)
+        found: Bools = np.logical_or.reduce([none, *(holds(snapshots.fact(name)) for name in names)])
+        return found
+
+    blocked = any_of(ready.block)
+    engaged = any_of(ready.require_any) | (not ready.require_any)
+    return Gates(any_of(ready.promote_any) & ~blocked, blocked, engaged)
+
+
+def levels_of(snapshots: Snapshots) -> NDArray[np.object_] | None:
+    """Return the level that each snapshot has of the category with thresholds of its own; None without one."""
+    per = snapshots.declarations.model.stages.sales_ready.per
+    return None if per is None else np.array(snapshots.table[per].to_pylist(), dtype=object)
 
 
 def first_handoffs(
@@ -91,9 +127,10 @@ def first_handoffs(
     groups: ArrayLike,
     leads: ArrayLike,
     as_of: ArrayLike,
-    threshold: float,
+    threshold: ArrayLike,
     promoted: ArrayLike | None = None,
     blocked: ArrayLike | None = None,
+    engaged: ArrayLike | None = None,
     random_state: int = 0,
     draws: int = DRAWS,
 ) -> FirstHandoffs | None:
@@ -108,10 +145,10 @@ def first_handoffs(
         Account, else lead: the unit of the interval; and the lead of each row.
     as_of : array-like of int64, shape (n_rows,)
         Microseconds UTC.
-    threshold : float
+    threshold : float, or array-like of float, shape (n_rows,)
         Probability from which a lead is handed over.
-    promoted, blocked : array-like of bool, shape (n_rows,), or None
-        Where an act hands over at any probability, and where one keeps from sales.
+    promoted, blocked, engaged : array-like of bool, shape (n_rows,), or None
+        As in `Gates`.
     random_state, draws : int
         Of the interval.
 
@@ -124,7 +161,9 @@ def first_handoffs(
     moments, lead = np.asarray(as_of, dtype=np.int64), group_keys(leads)
     if moments.min() == moments.max():
         return None
-    handed = p >= threshold
+    handed = p >= np.asarray(threshold, dtype=np.float64)
+    if engaged is not None:
+        handed &= np.asarray(engaged, dtype=bool)
     if promoted is not None:
         handed |= np.asarray(promoted, dtype=bool)
     if blocked is not None:

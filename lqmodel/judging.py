@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
 from lqmodel.calibration import CalibrationResult
-from lqmodel.declarations import Stages
 from lqmodel.errors import Refused, TooFewWins
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
 from lqmodel.explained import Explained, explained
-from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of
+from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of, levels_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.folds import check_enough_wins
 from lqmodel.inputs import open_inputs
 from lqmodel.rivals import YOURS, rivals
 from lqmodel.segments import Segments, segments_of
 from lqmodel.smalldata import few_wins, shortened
-from lqmodel.stages import Policy, Replay, SolvedPolicy, solve_policy
+from lqmodel.stages import Policy, Replay, SolvedPolicy, check_capacity, solve_policy
 from lqmodel.trainingset import Snapshots, lead_hashes, training_set
 from lqmodel.tuning import Tuning
 
@@ -126,8 +125,10 @@ def check_held_out(test: Snapshots) -> None:
     Raises
     ------
     Refused
-        It holds no win, or nothing but wins.
+        It holds no win, or nothing but wins; or the declared capacity takes more leads a week than it has in all.
     """
+    if test.declarations.model.has_clock:
+        check_capacity(test.declarations.model.stages, len(np.unique(test.lead_ids.astype(str))))
     if test.won.sum() in (0, len(test)):
         dated = test.declarations.model.has_clock
         raise Refused(
@@ -142,7 +143,9 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
     model = test.declarations.model
     seed = model.classifier.seed
     probability = fitted.probability(test)
-    solved = solve_policy(model.stages, fitted.calibration.calibrator, model.zone, _replay(test, probability))
+    solved = solve_policy(
+        model.stages, fitted.calibration.calibrator, model.zone, replay_of(test, probability)
+    )
     thresholds = _thresholds(solved.policy)
 
     def quality_of(p: Floats) -> Quality:
@@ -175,17 +178,27 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
             *_bands_out_of_order(quality),
             *_off_the_mark(quality),
             *by_segment.warnings(),
-            *_over_capacity(model.stages, solved),
+            *solved.notes,
         ),
     )
 
 
-def _replay(test: Snapshots, probability: Floats) -> Replay | None:
-    """Return the held-out weeks for the solving of capacities; None without a clock."""
-    model = test.declarations.model
-    if not model.has_clock or model.stages.sales_ready.capacity is None:
+def replay_of(test: Snapshots, probability: Floats) -> Replay | None:
+    """Return held-out snapshots for the solving of thresholds; None without a clock."""
+    if not test.declarations.model.has_clock:
         return None
-    return Replay(test.lead_ids.astype(str), test.as_of, probability, *gates(test))
+    acts = gates(test)
+    return Replay(
+        test.lead_ids.astype(str),
+        test.as_of,
+        probability,
+        acts.promoted,
+        acts.blocked,
+        acts.engaged,
+        test.won,
+        test.groups.astype(str),
+        levels_of(test),
+    )
 
 
 def _difference_json(difference: Difference) -> dict[str, Any]:
@@ -204,7 +217,7 @@ def _policy_json(solved: SolvedPolicy) -> dict[str, Any]:
     volume = (
         None if solved.volume is None else {k: round(v, DIGITS) for k, v in asdict(solved.volume).items()}
     )
-    return {"policy": solved.policy.to_json(), "volume": volume}
+    return {"policy": solved.policy.to_json(), "volume": volume, "notes": list(solved.notes)}
 
 
 def _thresholds(policy: Policy) -> dict[str, float]:
@@ -240,16 +253,6 @@ def _off_the_mark(quality: Quality) -> list[str]:
         and b.observed is not None
         and b.wins
         and not (b.observed.low / SLACK <= b.predicted <= b.observed.high * SLACK)
-    ]
-
-
-def _over_capacity(stages: Stages, solved: SolvedPolicy) -> list[str]:
-    capacity, volume = stages.sales_ready.capacity, solved.volume
-    if capacity is None or volume is None or volume.per_week <= capacity.per_week:
-        return []
-    return [
-        f"hand-raisers alone are {volume.per_week:.0f} first handoffs a week, more than the capacity of {capacity.per_week}: "
-        "no lead is handed over by its probability; raise the capacity or shorten promote_any"
     ]
 
 

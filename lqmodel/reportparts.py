@@ -8,7 +8,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Any, Final
 
-from lqmodel.declarations import Declarations
+from lqmodel.declarations import Declarations, SalesReady
 from lqmodel.intervals import DRAWS
 from lqmodel.plots import percent
 from lqmodel.reasons.words import clean
@@ -115,10 +115,7 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
     policy, stages = solved["policy"], declarations.model.stages
     volume = handed or solved["volume"]
     titles = {f.name: f.title for f in (*declarations.features, *declarations.facts)}
-    capacity = stages.sales_ready.capacity
-    why = f"solved for at most {capacity.per_week:,} first handoffs a week" if capacity else "as declared"
-    if capacity and volume and volume["per_week"] > capacity.per_week:
-        why += ", which those who raise their hand, or the likeliest alone, exceed: it lies above every lead"
+    notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in solved.get("notes", ()))
     over = (
         f"mean over {volume['weeks']:.0f} held-out weeks; a lead counts at its first handoff"
         if volume
@@ -126,7 +123,18 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
     )
     lines = [
         ("MQL from", percent(policy["mql"]["probability"]), "marketing nurtures; as declared"),
-        ("Sales-ready from", percent(policy["sales_ready"]["probability"]), f"handed to sales; {why}"),
+        (
+            "Sales-ready from",
+            percent(policy["sales_ready"]["probability"]),
+            f"handed to sales; {_rule(stages.sales_ready)}. {notes}".strip().removesuffix("."),
+        ),
+        (
+            f"By {titles.get(policy.get('per') or '', '')}",
+            ", ".join(
+                f"{level} {percent(bar['probability'])}" for level, bar in policy.get("levels", {}).items()
+            ),
+            "solved for each level apart",
+        ),
         ("First handoffs a week", f"{volume['per_week']:.1f}" if volume else "", over),
         (
             "Backlog",
@@ -135,9 +143,15 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
         ),
     ]
     lines += [
-        (name, ", ".join(titles[fact] for fact in policy[key]), hint)
+        (name, ", ".join(titles.get(fact, fact) for fact in policy.get(key, ())), hint)
         for name, key, hint in (
             ("At any probability", "promote_any", "these acts alone make a lead sales-ready"),
+            (
+                "Needed for the threshold",
+                "require_any",
+                "one of these, or the probability hands nothing over",
+            ),
+            ("MQL at any probability", "nurture_any", "these acts alone make an MQL, and no more"),
             ("Kept from sales", "block", "while one of these holds"),
             ("Needed for SQL", "require", f"after {policy['sql_after']}"),
         )
@@ -145,6 +159,17 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
     bar = f"below {policy['below_ratio']:.0%} of the threshold for {length(stages.demotion.duration.text)}"
     lines.append(("Falls back", bar, "so that a lead near the threshold does not flicker"))
     yield from (Row(name, (Cell(text),), hint) for name, text, hint in lines if text)
+
+
+def _rule(ready: SalesReady) -> str:
+    """Say where the threshold of sales-ready comes from."""
+    if ready.capacity is not None:
+        asked = ready.capacity.per_week
+        each = asked if isinstance(asked, int) else sum(n for _, n in asked)
+        return f"solved for at most {each:,} first handoffs a week"
+    if ready.precision is not None:
+        return f"solved so that the lower bound of the share won is {percent(ready.precision)}"
+    return "as declared" if ready.value is None else "solved for the most value"
 
 
 def stretches(metrics: Json) -> Iterator[Part]:

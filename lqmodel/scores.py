@@ -170,6 +170,12 @@ def facts_of(declarations: Declarations, values: pa.Table) -> dict[str, NDArray[
     }
 
 
+def levels_at(declarations: Declarations, values: pa.Table) -> NDArray[np.object_] | None:
+    """Return each lead's level of the category whose levels have thresholds of their own; None without one."""
+    per = declarations.model.stages.sales_ready.per
+    return None if per is None else np.array(values[per].to_pylist(), dtype=object)
+
+
 def all_leads(leads: pa.Table, scored: pa.Table, walked: Walked, as_of: int | None, version: str) -> pa.Table:
     """Put what is scored, and where leads stand, among all leads, by id; stages stand after the band."""
     placed = scored.drop_columns([ID]).take(pc.index_in(leads[ID], scored[ID]))

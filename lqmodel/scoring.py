@@ -29,6 +29,7 @@ from lqmodel.scores import (
     all_leads,
     displayed,
     facts_of,
+    levels_at,
     moments,
     read_digest,
     scored_row,
@@ -94,7 +95,8 @@ def score(
     effects = _families(bundle).measure(contributions, bundle.calibrator)
     margin = contributions.margin
     facts = facts_of(declarations, values)
-    walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts)
+    levels = levels_at(declarations, values)
+    walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts, levels)
     scored = _scored(bundle, values, effects, margin, language)
     unseen = bundle.encoding.unseen(values)
     skew = bundle.reference.compare(values, declarations.columns(), len(values))
@@ -138,6 +140,7 @@ def _scored(
     language: Language,
 ) -> pa.Table:
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
+    levels = levels_at(bundle.declarations, values)
     probability = bundle.calibrator.probability(margin)
     low, high = bundle.calibrator.interval(margin)
     up, down = reason_texts(
@@ -155,10 +158,11 @@ def _scored(
         "probability": np.round(probability, DIGITS),
         "low": np.round(low, DIGITS),
         "high": np.round(high, DIGITS),
-        "score": np.floor(score_of(probability, bundle.policy) * 10) / 10,  # never rounded up to a threshold
+        "score": np.floor(score_of(probability, bundle.policy, levels) * 10)
+        / 10,  # never rounded up to a threshold
         "fit": np.round(effects.fit, DIGITS),
         "engagement": np.round(effects.engagement, DIGITS),
-        "band": pa.array(margin_band(margin, bundle.policy).tolist(), pa.string()),
+        "band": pa.array(margin_band(margin, bundle.policy, levels).tolist(), pa.string()),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
     }

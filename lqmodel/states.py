@@ -64,6 +64,7 @@ def walk(
     policy: Policy,
     previous: Before | None = None,
     acts: pa.Table | None = None,
+    levels: NDArray[np.object_] | None = None,
 ) -> Walked:
     """Move every lead that has a state by one step, or gets its first.
 
@@ -82,6 +83,8 @@ def walk(
         The run before.
     acts : pyarrow.Table, optional
         What people in sales did, as in `stages.ACT_SCHEMA`.
+    levels : ndarray of object, optional
+        The level of ``policy.per`` that each scored lead has.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def walk(
         rows[WON].to_numpy(),
         said=_said(acts, rows, moment, policy),
         scored=np.arange(len(rows)) < n,
+        levels=None if levels is None else np.append(levels, np.full(len(rows) - n, None)),
     )
     states = pa.table({ID: rows[ID], EPISODE: rows[EPISODE]} | _columns(moved.state.to_table()))
     return Walked(moved, _shown(rows, moved, pc.is_valid(at)), states.cast(STATES).sort_by(ID))

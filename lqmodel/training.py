@@ -8,15 +8,13 @@ from typing import Any
 
 from lqmodel.audit import Audit, audit
 from lqmodel.bundle import Bundle, Fitted
-from lqmodel.calibration import Calibrator
 from lqmodel.card import card
-from lqmodel.declarations import Declarations
 from lqmodel.fitting import Fit, fit
 from lqmodel.inputs import Inputs
 from lqmodel.judging import Evaluated, describe_part, evaluate_recipe
 from lqmodel.reasons import Families, Usual
 from lqmodel.skew import reference_of
-from lqmodel.stages import Policy, solve_policy
+from lqmodel.stages import carried
 from lqmodel.trainingset import Snapshots, lead_hashes
 from lqmodel.version import VERSION
 from lqmodel.wonlost import won_against_lost
@@ -59,7 +57,7 @@ def train(
     found.raise_if_stopped()
     tuning, evaluated = evaluate_recipe(snapshots, threads, tune_seconds)
     shipped = fit(snapshots, threads, tuning.parameters if tuning else None)
-    policy = _same_thresholds(declarations, evaluated.solved.policy, shipped.calibration.calibrator)
+    policy = carried(evaluated.solved.policy, declarations.model.stages, shipped.calibration.calibrator)
     notices = (*inputs.notices, *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())))
     metrics = {
         **evaluated.to_json(),
@@ -85,15 +83,6 @@ def train(
         ensemble=shipped.ensemble,
     )
     return Trained(bundle, evaluated, found, notices, shipped.params)
-
-
-def _same_thresholds(declarations: Declarations, policy: Policy, calibrator: Calibrator) -> Policy:
-    """Carry the solved thresholds over to the margins of the shipped calibrator."""
-    ready = declarations.model.stages.sales_ready.model_copy(
-        update={"at_least": policy.sales_ready.probability, "capacity": None}
-    )
-    stages = declarations.model.stages.model_copy(update={"sales_ready": ready})
-    return solve_policy(stages, calibrator, declarations.model.zone).policy
 
 
 def _usual(shipped: Fit, snapshots: Snapshots) -> Usual:

@@ -122,7 +122,7 @@ def test_no_bundle_says_what_is_there(flat: Trained, tmp_path: Path) -> None:
 
 def test_another_format_is_told_from_damage(flat: Trained, tmp_path: Path) -> None:
     folder = sealed_anew(flat, tmp_path, {"format": 99})
-    with pytest.raises(BundleDamaged, match="another format than 2"):
+    with pytest.raises(BundleDamaged, match="another format than 3"):
         Bundle.load(folder)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lqmodel.declarations import DAY
 from lqmodel.firsthandoffs import FirstHandoffs, first_handoffs
-from lqmodel.stages.capacity import Replay, _spans
+from lqmodel.stages import Crossings, Replay
 
 WEEK = 7 * DAY
 
@@ -26,7 +26,7 @@ def weeks(draw: st.DrawFn) -> dict[str, np.ndarray]:
     )
     n = len(rows)
     p = draw(st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7]), min_size=n, max_size=n))
-    acts = draw(st.lists(st.sampled_from(["", "", "promoted", "blocked"]), min_size=n, max_size=n))
+    acts = draw(st.lists(st.sampled_from(["", "", "promoted", "blocked", "idle"]), min_size=n, max_size=n))
     return {
         "leads": np.array([f"L{lead}" for lead, _ in rows]),
         "as_of": np.array([week * WEEK for _, week in rows]),
@@ -34,6 +34,7 @@ def weeks(draw: st.DrawFn) -> dict[str, np.ndarray]:
         "p": np.array(p),
         "promoted": np.array([a == "promoted" for a in acts]),
         "blocked": np.array([a == "blocked" for a in acts]),
+        "engaged": np.array([a != "idle" for a in acts]),
     }
 
 
@@ -48,7 +49,8 @@ def found(rows: dict[str, Any], threshold: float = 0.5) -> FirstHandoffs:
 def test_each_lead_counts_once_at_its_first_handoff(rows: dict[str, Any]) -> None:
     first: dict[str, tuple[int, int, float]] = {}
     for i in np.argsort(rows["as_of"], kind="stable"):
-        over = (rows["p"][i] >= 0.5 or rows["promoted"][i]) and not rows["blocked"][i]
+        likely = rows["p"][i] >= 0.5 and rows["engaged"][i]
+        over = (likely or rows["promoted"][i]) and not rows["blocked"][i]
         if over and rows["leads"][i] not in first:
             first[rows["leads"][i]] = (rows["as_of"][i], rows["y"][i], rows["p"][i])
     start = rows["as_of"].min()
@@ -68,7 +70,8 @@ def test_each_lead_counts_once_at_its_first_handoff(rows: dict[str, Any]) -> Non
 @given(rows=weeks())
 def test_the_volume_is_the_one_that_capacity_is_solved_by(rows: dict[str, Any]) -> None:
     promoted = rows["promoted"] & ~rows["blocked"]
-    volume = _spans(Replay(rows["leads"], rows["as_of"], rows["p"], promoted, rows["blocked"])).volume(0.5)
+    replay = Replay(rows["leads"], rows["as_of"], rows["p"], promoted, rows["blocked"], rows["engaged"])
+    volume = Crossings.of(replay).volume(0.5)
     seen = found(rows)
     assert (seen.per_week, seen.backlog, seen.weeks) == (volume.per_week, volume.backlog, volume.weeks)
 

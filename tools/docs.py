@@ -28,7 +28,7 @@ from lqmodel.declarations.crm import LEAD_ID, Levels, Page, Pairs, Said
 from lqmodel.declarations.model import ClassifierOptions
 from lqmodel.declarations.points import Worths
 from lqmodel.declarations.source import Addresses, Reasons
-from lqmodel.declarations.stages import Codes, Wake
+from lqmodel.declarations.stages import Amounts, Codes, Wake, Whole
 from lqmodel.declarations.texts import PLURALS, Texts, Titles
 from lqmodel.declarations.values import DurationField, Length, Moment, Names, Spoken, Where, Windows, Zone
 from lqmodel.languages import NAMES
@@ -73,6 +73,8 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
         "`industry = { software = 15, retail = 5 }` by level",
     ),
     (Wake, "sleep", "a duration, or `'never'`: without a date"),
+    (Whole, "whole number or table", "`40`, or by level `{ north = 25, south = 15 }`"),
+    (Amounts, "number or table", "`9000`, or by level `{ small = 4000, large = 50000 }`"),
     (Codes, "codes", "a table of code = sleep: `{ timing = '30d', competitor = 'never' }`"),
     (Said, "text or false", "`'so'`, or `false`: none"),
     (Levels, "options", "a table of name = a text, or a list of them: `{ Status = ['Open', 'Closed'] }`"),

@@ -5,7 +5,7 @@ from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
 from lqmodel.declarations.source import Source
-from lqmodel.declarations.stages import NEVER_WAKES, Stages
+from lqmodel.declarations.stages import NEVER_WAKES, SalesReady, Stages, Value
 from lqmodel.declarations.translations import translation_notices, untranslated
 from lqmodel.declarations.values import DAY, EVER, Condition, Duration, from_microseconds, to_microseconds
 from lqmodel.declarations.verbs import (
@@ -53,6 +53,7 @@ __all__ = [
     "Points",
     "ProjectFiles",
     "Recency",
+    "SalesReady",
     "Share",
     "Source",
     "Stages",
@@ -60,6 +61,7 @@ __all__ = [
     "Taken",
     "Tenure",
     "Trend",
+    "Value",
     "Worth",
     "from_microseconds",
     "to_microseconds",

@@ -129,7 +129,9 @@ def check_model(
             if fact in declared or fact not in asked:
                 _check_fact(fact, declared, file, ("stages", stage, key), asked)
     for name in model.evaluation.segments:
-        _check_segment(name, declared, file)
+        _check_segment(name, declared, file, ("evaluation", "segments"))
+    if model.stages.sales_ready.per is not None:
+        _check_segment(model.stages.sales_ready.per, declared, file, ("stages", "sales_ready", "per"))
 
 
 def _check_customers(model: Model, sources: Sources, file: TomlFile) -> None:
@@ -143,19 +145,18 @@ def _check_customers(model: Model, sources: Sources, file: TomlFile) -> None:
         )
 
 
-def _check_segment(name: str, declared: Mapping[str, DeclaredFeature], file: TomlFile) -> None:
-    at = ("evaluation", "segments")
+def _check_segment(name: str, declared: Mapping[str, DeclaredFeature], file: TomlFile, at: KeyPath) -> None:
     categories = sorted(n for n, d in declared.items() if all(c.dtype == "category" for c in d.columns()))
     if name not in declared:
         raise file.refuse(
-            f"evaluation.segments: no feature or fact {name!r}",
+            f"{'.'.join(at)}: no feature or fact {name!r}",
             at,
             exists=categories,
             do=suggestion(name, categories) or f"declare [{name}] in a file in features/, or take it out",
         )
     if name not in categories:
         raise file.refuse(
-            f"evaluation.segments: {name!r} is a number, and segments are the levels of a category",
+            f"{'.'.join(at)}: {name!r} is a number, and segments are the levels of a category",
             at,
             exists=categories,
             do="name one of these, or declare the column once more with dtype = 'category'",

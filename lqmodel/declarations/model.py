@@ -190,8 +190,10 @@ class Model(Declared):
 
     def facts(self) -> tuple[str, ...]:
         """Return the names of all that gates, points, baselines and segments look at, sorted."""
+        per = self.stages.sales_ready.per
         names = {
             *self.stages.facts(),
+            *((per,) if per else ()),
             *(self.points.names() if self.points else ()),
             *self.evaluation.segments,
         }

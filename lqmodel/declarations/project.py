@@ -70,7 +70,8 @@ class Declarations:
         """Return the names of the columns that gates, points, baselines and segments look at, sorted."""
         score = self.existing_score()
         named = {*self.fact_columns().values(), *(column.name for _, _, column in self.worths())}
-        named |= set(self.model.evaluation.segments)  # a category makes one column, called like the feature
+        # a category makes one column, called like the feature
+        named |= {*self.model.evaluation.segments, *filter(None, [self.model.stages.sales_ready.per])}
         return tuple(sorted(named | ({score.name} if score else set())))
 
     def existing_score(self) -> Column | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -11,7 +13,7 @@ from lqmodel.declarations.base import Declared, Misfit, short
 from lqmodel.declarations.values import Duration, DurationField, Names
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
-THRESHOLDS: Final = ("at_least", "capacity")
+THRESHOLDS: Final = ("at_least", "capacity", "precision", "value")
 CHECKLIST: Final = ("budget", "authority", "need", "timeframe", "location")
 NEVER_WAKES: Final = Duration(2**62, "never")
 Gate = tuple[str, str]
@@ -67,10 +69,47 @@ def parse_codes(value: Any) -> tuple[tuple[str, Duration], ...]:
 Codes = Annotated[tuple[tuple[str, Duration], ...], BeforeValidator(parse_codes)]
 
 
+def _amount(value: Any, at: tuple[str, ...], whole: bool) -> float:
+    kinds, wanted = (int, "a whole number") if whole else (int | float, "a number")
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise Misfit(f"must be {wanted}, got {short(value)}", at=at, do=f"write {wanted}")
+    if not math.isfinite(value) or value < whole or value <= 0:
+        least = "greater than or equal to 1" if whole else "greater than 0"
+        raise Misfit(f"must be {least}, got {short(value)}", at=at, do="write such a value")
+    return value
+
+
+def _amounts(value: Any, whole: bool) -> Any:
+    """Read a number, or a table of level = number; sorted by level."""
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, Mapping):
+        return tuple((level, _amount(number, (level,), whole)) for level, number in sorted(value.items()))
+    return _amount(value, (), whole)
+
+
+Whole = Annotated[int | tuple[tuple[str, int], ...], BeforeValidator(partial(_amounts, whole=True))]
+Amounts = Annotated[float | tuple[tuple[str, float], ...], BeforeValidator(partial(_amounts, whole=False))]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class Capacity(Declared):
     """How many first handoffs a week sales can take."""
 
-    per_week: int = Field(ge=1, description="first handoffs a week; the threshold is solved from it")
+    per_week: Whole = Field(
+        description="first handoffs a week, from which the threshold is solved; by team with `per`"
+    )
+
+
+class Value(Declared):
+    """What a handoff costs, and what it brings: uplift × margin × deal value for each one that is won."""
+
+    contact_cost: float = Field(gt=0, description="what one handoff costs sales")
+    deal_value: Amounts = Field(description="what a won deal brings in; by level with `per`")
+    margin: Share = Field(1.0, description="the share of it that is margin")
+    uplift: Share = Field(
+        1.0, description="the share of the wins that would not have come without the handoff"
+    )
 
 
 class Mql(Declared):
@@ -86,10 +125,16 @@ class Mql(Declared):
 class SalesReady(Declared):
     """The handoff: by a threshold, or by an act that needs no model."""
 
-    at_least: Probability | None = Field(
-        None, description="the probability from which sales takes over; or declare capacity"
+    at_least: Probability | None = Field(None, description="the probability from which sales takes over")
+    capacity: Capacity | None = Field(None, description="or: how many sales can take")
+    precision: Probability | None = Field(
+        None, description="or: the share won that the lower bound of what the threshold hands over must reach"
     )
-    capacity: Capacity | None = Field(None, description="how many sales can take; or declare at_least")
+    value: Value | None = Field(None, description="or: the most value, of what handoffs cost and bring")
+    per: str | None = Field(
+        None,
+        description="a category, such as the team: each level has a threshold of its own, solved in the same way",
+    )
     promote_any: Names = Field((), description="facts that hand over at any probability")
     require_any: Names = Field(
         (),
@@ -108,6 +153,30 @@ class SalesReady(Declared):
                 at=(given[1],),
                 exists=THRESHOLDS,
                 do="keep one of them",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _by_level(self) -> SalesReady:
+        """A number for each level needs a category; a capacity for all levels together cannot be shared out."""
+        if self.per is not None and self.at_least is not None:
+            raise Misfit(
+                "at_least is one number for all", at=("per",), do="take it out, or solve a threshold"
+            )
+        by_level = {
+            ("capacity", "per_week"): self.capacity and self.capacity.per_week,
+            ("value", "deal_value"): self.value and self.value.deal_value,
+        }
+        for at, amount in by_level.items():
+            if isinstance(amount, tuple) and self.per is None:
+                raise Misfit(
+                    "by level, but of which category?", at=at, do="add per = 'territory' with your own"
+                )
+        if self.per is not None and self.capacity and isinstance(self.capacity.per_week, int):
+            raise Misfit(
+                f"one number, and per = {self.per!r} wants one for each level",
+                at=("capacity", "per_week"),
+                do="write per_week = { north = 25, south = 15 }, or take per out",
             )
         return self
 

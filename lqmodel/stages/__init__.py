@@ -8,10 +8,11 @@ score nor a hand-raise that stood before it undoes it.
 
 from lqmodel.stages.acts import ACT_SCHEMA, ACTS, Act, acts_digest, acts_table, checked_acts
 from lqmodel.stages.bands import BANDS, MQL_SCORE, SALES_READY_SCORE, Band, band, bands, margin_band, score
-from lqmodel.stages.capacity import Replay, SolvedPolicy, Volume, solve_policy
 from lqmodel.stages.decisions import Decisions, decisions
 from lqmodel.stages.machine import Advance, advance
 from lqmodel.stages.policy import Policy, Threshold
+from lqmodel.stages.replay import Crossings, Replay, Volume
+from lqmodel.stages.solving import SolvedPolicy, carried, check_capacity, gains, lower_bound, solve_policy
 from lqmodel.stages.state import (
     CUSTOMER,
     LEAD,
@@ -47,6 +48,7 @@ __all__ = [
     "Act",
     "Advance",
     "Band",
+    "Crossings",
     "Decisions",
     "Policy",
     "Replay",
@@ -59,9 +61,13 @@ __all__ = [
     "advance",
     "band",
     "bands",
+    "carried",
+    "check_capacity",
     "checked_acts",
     "decisions",
+    "gains",
     "holds",
+    "lower_bound",
     "margin_band",
     "score",
     "solve_policy",

@@ -26,29 +26,31 @@ class Band:
     high: float
 
 
-def bands(policy: Policy) -> tuple[Band, ...]:
-    """Return the bands, from the lowest; together they are [0, 1]."""
-    edges = (0.0, policy.mql.probability, policy.sales_ready.probability, 1.0)
+def bands(policy: Policy, level: str | None = None) -> tuple[Band, ...]:
+    """Return the bands of leads of a level, from the lowest; together they are [0, 1]."""
+    ready = dict(policy.levels).get(level or "", policy.sales_ready)
+    edges = (0.0, policy.mql.probability, ready.probability, 1.0)
     return tuple(Band(name, *edge) for name, edge in zip(BANDS, pairwise(edges), strict=True))
 
 
-def band(probability: ArrayLike, policy: Policy) -> NDArray[np.object_]:
-    """Return the name of each probability's band."""
-    edges = [policy.mql.probability, policy.sales_ready.probability]
-    return _band(np.asarray(probability, dtype=np.float64), edges)
+def band(probability: ArrayLike, policy: Policy, levels: ArrayLike | None = None) -> NDArray[np.object_]:
+    """Return the name of each probability's band; ``levels`` as in `Policy.ready`."""
+    return _band(probability, policy.mql.probability, policy.ready(levels).probability)
 
 
-def margin_band(margin: ArrayLike, policy: Policy) -> NDArray[np.object_]:
+def margin_band(margin: ArrayLike, policy: Policy, levels: ArrayLike | None = None) -> NDArray[np.object_]:
     """Return the name of each margin's band; compares where stages do, so that the two agree."""
-    return _band(np.asarray(margin, dtype=np.float64), [policy.mql.margin, policy.sales_ready.margin])
+    return _band(margin, policy.mql.margin, policy.ready(levels).margin)
 
 
-def _band(values: Floats, edges: list[float]) -> NDArray[np.object_]:
-    named: NDArray[np.object_] = np.array(BANDS, dtype=object)[np.searchsorted(edges, values, side="right")]
+def _band(values: ArrayLike, mql: float, ready: Floats) -> NDArray[np.object_]:
+    found = np.asarray(values, dtype=np.float64)
+    place = np.where(found >= ready, 2, (found >= mql).astype(int))
+    named: NDArray[np.object_] = np.array(BANDS, dtype=object)[place]
     return named
 
 
-def score(probability: ArrayLike, policy: Policy) -> Floats:
+def score(probability: ArrayLike, policy: Policy, levels: ArrayLike | None = None) -> Floats:
     """Return a strictly increasing score in (0, 100) in which the thresholds keep their numbers.
 
     With L = logit p, a and b the logits of the thresholds and s = 30 / (b - a):
@@ -61,6 +63,8 @@ def score(probability: ArrayLike, policy: Policy) -> Floats:
     probability : array-like of float64
         In (0, 1).
     policy : Policy
+    levels : array-like of str or None, shape (n,), or None
+        As in `Policy.ready`: 70 is where sales-ready begins for the lead's level.
 
     Returns
     -------
@@ -69,14 +73,16 @@ def score(probability: ArrayLike, policy: Policy) -> Floats:
         show it: 69.9 is not yet sales-ready.
     """
     p = np.asarray(probability, dtype=np.float64)
-    a, b = _logit(np.array([policy.mql.probability, policy.sales_ready.probability])).tolist()
-    logit = _logit(p)
-    s = min(30.0 / (b - a), _STEEPEST) if b > a else _STEEPEST
+    bar = policy.ready(levels).probability
+    a, b = _logit(np.asarray(policy.mql.probability)), _logit(bar)
+    logit, apart = _logit(p), b > a
+    width = np.where(apart, b - a, 1.0)
+    s = np.where(apart, np.minimum(30.0 / width, _STEEPEST), _STEEPEST)
     below = 40.0 / (1.0 + s * np.maximum(a - logit, 0.0) / 40.0)
     above = 100.0 - 30.0 / (1.0 + s * np.maximum(logit - b, 0.0) / 30.0)
-    share = (logit - a) / (b - a) if b > a else np.zeros_like(logit)
+    share = np.where(apart, (logit - a) / width, 0.0)
     between = MQL_SCORE + (SALES_READY_SCORE - MQL_SCORE) * share
-    is_mql, is_ready = p >= policy.mql.probability, p >= policy.sales_ready.probability
+    is_mql, is_ready = p >= policy.mql.probability, p >= bar
     between = np.clip(between, MQL_SCORE, np.nextafter(SALES_READY_SCORE, 0))
     below = np.minimum(below, np.nextafter(MQL_SCORE, 0))
     scores: Floats = np.where(is_ready, above, np.where(is_mql, between, below))

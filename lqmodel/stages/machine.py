@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from lqmodel.declarations import from_microseconds, to_microseconds
 from lqmodel.errors import BadData, ColumnMissing, Refused
 from lqmodel.stages.decisions import ACCEPTED, DECISIONS, QUALIFIED, REJECTED, SNOOZED, Decisions
-from lqmodel.stages.policy import Policy
+from lqmodel.stages.policy import Bars, Policy
 from lqmodel.stages.state import (
     CUSTOMER,
     LEAD,
@@ -75,6 +75,7 @@ class _Given:
     won: Bools
     as_of: int
     policy: Policy
+    ready: Bars
 
     def any(self, gate: tuple[str, ...]) -> Bools:
         held = np.zeros(len(self.margin), dtype=bool)
@@ -108,6 +109,7 @@ def advance(
     *,
     said: Decisions | None = None,
     scored: ArrayLike | None = None,
+    levels: ArrayLike | None = None,
 ) -> Advance:
     """Move each lead by one step, at most once a calendar day.
 
@@ -144,6 +146,8 @@ def advance(
         What people said; None: nothing.
     scored : array-like of bool, shape (n,), or None
         Leads outside the population are not: only people's acts and a win move them. None: all are.
+    levels : array-like of str or None, shape (n,), or None
+        The level of `policy.per` that each lead has.
 
     Raises
     ------
@@ -154,7 +158,7 @@ def advance(
     BadData
         Lengths differ, or a margin is not finite.
     """
-    before, given = _checked(state, margin, facts, as_of, policy, won, said, scored)
+    before, given = _checked(state, margin, facts, as_of, policy, won, said, scored, levels)
     stage, entered = before.stage, before.entered_at
     block = given.any(policy.block) | given.said.suppressed
     raised = given.any(policy.promote_any)
@@ -266,14 +270,14 @@ def _by_model(before: State, given: _Given, promote: Bools, block: Bools, woken:
     at_ready = own & (level == SALES_READY)
 
     engaged = given.any(policy.require_any) if policy.require_any else np.ones(len(margin), dtype=bool)
-    hands_over = (promote | (engaged & (margin >= policy.sales_ready.margin))) & ~block
+    hands_over = (promote | (engaged & (margin >= given.ready.margin))) & ~block
     nurture = given.any(policy.nurture_any)
     above = margin >= policy.mql.margin
     aim = np.where(hands_over, SALES_READY, np.where(nurture | above, MQL, LEAD))
 
     below_mql = given.since(~promote & ~nurture & (margin < policy.mql.kept_margin), before.below_mql_since)
     below_ready = given.since(
-        at_ready & ~promote & (margin < policy.sales_ready.kept_margin),
+        at_ready & ~promote & (margin < given.ready.kept_margin),
         np.where(at_ready, before.below_since, NEVER),
     )
     faded = given.lasts(below_mql, policy.demote_after)
@@ -312,6 +316,7 @@ def _checked(
     won: ArrayLike | None,
     said: Decisions | None,
     scored: ArrayLike | None,
+    levels: ArrayLike | None,
 ) -> tuple[State, _Given]:
     """Return the state before, and what is given, as arrays of one length; or refuse."""
     margins = np.asarray(margin, dtype=np.float64)
@@ -338,7 +343,10 @@ def _checked(
         for name in policy.facts()
     }
     wins = _flags(nothing if won is None else won, n, "won")
-    return before, _Given(np.where(known, margins, 0.0), known, given, told, wins, as_of, policy)
+    bars = policy.ready(levels)
+    if bars.margin.shape not in ((), (n,)):
+        raise BadData(f"{len(bars.margin)} levels and {n} margins do not go together", where="levels")
+    return before, _Given(np.where(known, margins, 0.0), known, given, told, wins, as_of, policy, bars)
 
 
 def _flags(values: ArrayLike, n: int, name: str) -> Bools:

@@ -8,9 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from lqmodel.declarations import NEVER_WAKES, Duration, Stages
 from lqmodel.errors import BadData
 
+Floats = NDArray[np.float64]
 GATES: Final = (
     "nurture_any",
     "promote_any",
@@ -34,6 +38,15 @@ class Threshold:
     probability: float
     margin: float
     kept_margin: float
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """A threshold for each lead, as arrays that broadcast against the leads'; see `Threshold`."""
+
+    probability: Floats
+    margin: Floats
+    kept_margin: Floats
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,10 @@ class Policy:
         The same for rejections of a declared code.
     zone : str
         Zone of the calendar day in which a lead moves at most once.
+    per : str or None
+        The category whose levels have thresholds of their own.
+    levels : tuple of (str, Threshold)
+        Where sales-ready begins for a level; `sales_ready` counts for all others.
     """
 
     mql: Threshold
@@ -83,16 +100,22 @@ class Policy:
     wake_after: int | None = 90 * 86_400_000_000
     reasons: tuple[tuple[str, int | None], ...] = ()
     zone: str = "UTC"
+    per: str | None = None
+    levels: tuple[tuple[str, Threshold], ...] = ()
 
     def __post_init__(self) -> None:
-        bars = [self.mql, self.sales_ready]
+        ready = [self.sales_ready, *(bar for _, bar in self.levels)]
+        bars = [self.mql, *ready]
         numbers = [x for bar in bars for x in (bar.probability, bar.margin, bar.kept_margin)]
         checks = {
             "thresholds must be finite": all(map(math.isfinite, numbers)),
             "probabilities must lie in (0, 1)": all(0 < bar.probability < 1 for bar in bars),
-            "sales_ready must not lie under mql": self.mql.probability <= self.sales_ready.probability
-            and self.mql.margin <= self.sales_ready.margin
-            and self.mql.kept_margin <= self.sales_ready.kept_margin,
+            "sales_ready must not lie under mql": all(
+                self.mql.probability <= bar.probability
+                and self.mql.margin <= bar.margin
+                and self.mql.kept_margin <= bar.kept_margin
+                for bar in ready
+            ),
             "kept_margin must not lie above margin": all(bar.kept_margin <= bar.margin for bar in bars),
             "below_ratio must lie in (0, 1]": 0 < self.below_ratio <= 1,
             "demote_after must not be negative": self.demote_after >= 0,
@@ -122,7 +145,24 @@ class Policy:
             wake_after=_sleep(stages.recycled.wake_after),
             reasons=tuple((code, _sleep(wake)) for code, wake in stages.recycled.reasons),
             zone=zone,
+            per=stages.sales_ready.per,
         )
+
+    def ready(self, levels: ArrayLike | None = None) -> Bars:
+        """Return where sales-ready begins for leads of these levels; None: for all the same.
+
+        Parameters
+        ----------
+        levels : array-like of str or None, shape (n,)
+            The level of `per` that each lead has.
+        """
+        bar, own = self.sales_ready, dict(self.levels)
+        if levels is None or not own:
+            return Bars(np.asarray(bar.probability), np.asarray(bar.margin), np.asarray(bar.kept_margin))
+        names, code = np.unique(np.asarray(levels, dtype=object).astype(str), return_inverse=True)
+        bars = [own.get(name, bar) for name in names.tolist()]
+        found = np.array([[b.probability, b.margin, b.kept_margin] for b in bars]).reshape(-1, 3)[code]
+        return Bars(found[:, 0], found[:, 1], found[:, 2])
 
     def facts(self) -> tuple[str, ...]:
         """Return the names of all that `advance` looks at, sorted: facts, and items of the checklist."""
@@ -135,7 +175,8 @@ class Policy:
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`; floats keep every digit."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} | {
-            "reasons": dict(self.reasons)
+            "reasons": dict(self.reasons),
+            "levels": {level: asdict(bar) for level, bar in self.levels},
         }
 
     @classmethod
@@ -150,7 +191,8 @@ class Policy:
         try:
             values = {f.name: stored[f.name] for f in fields(cls)}
             for name in ("mql", "sales_ready"):
-                values[name] = Threshold(**{f.name: float(values[name][f.name]) for f in fields(Threshold)})
+                values[name] = _bar(values[name])
+            values["levels"] = tuple((str(level), _bar(bar)) for level, bar in values["levels"].items())
             for name in (*GATES, "checklist"):
                 values[name] = tuple(map(str, values[name]))
             values["reasons"] = tuple((str(code), sleep) for code, sleep in values["reasons"].items())
@@ -160,6 +202,10 @@ class Policy:
             raise
         except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             raise BadData(f"this is not a stored policy: {error!r}", where="policy") from error
+
+
+def _bar(stored: Mapping[str, Any]) -> Threshold:
+    return Threshold(**{f.name: float(stored[f.name]) for f in fields(Threshold)})
 
 
 def _sleep(wake: Duration) -> int | None:
