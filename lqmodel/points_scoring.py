@@ -17,7 +17,7 @@ from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.points import NOTICE, Bools, PointReason, PointsExplanation, PointsTable
 from lqmodel.reasons.raw import lead_ages
-from lqmodel.roster import ID, check_moment, everyone, skipped
+from lqmodel.roster import ID, check_moment, cutoffs, everyone, skipped
 from lqmodel.scores import (
     CREATED_AT,
     LOOKED_AT,
@@ -97,6 +97,8 @@ def score_by_points(
         inputs=read_digest(inputs, acts, as_of),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement.version if agreement else None,
+        policy=table.policy().version,
+        cutoffs=cutoffs(inputs, as_of),
         notices=(
             f"{NOTICE} in models/{declarations.name}.toml [points]",
             *table.unmet(values),

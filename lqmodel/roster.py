@@ -55,6 +55,14 @@ def check_moment(scorer: Scorer, inputs: Inputs, as_of: int) -> None:
             )
 
 
+def cutoffs(inputs: Inputs, as_of: int | None) -> dict[str, str | None]:
+    """Return source → when its newest fact before as_of became known, for the sources with a clock."""
+    if as_of is None:
+        return {}
+    newest = {n: newest_known(f, as_of) for n, f in sorted(inputs.facts.items()) if f.has_clock}
+    return {name: None if moment is None else iso(moment) for name, moment in newest.items()}
+
+
 def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     """Return every lead of the input, by id.
 

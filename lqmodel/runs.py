@@ -276,6 +276,8 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
         "model": {"name": scores.model, "version": scores.bundle_version, "address": address},
         "agreement": scores.agreement,
         "language": scores.language.name,
+        "policy": scores.policy,
+        "cutoffs": dict(scores.cutoffs),
         "previous_run": scores.previous_run,
         "inputs": scores.inputs,
         "counts": scores.counts("status"),

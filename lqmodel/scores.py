@@ -84,6 +84,10 @@ class Scores:
         The run whose stages these went on from.
     agreement : str or None
         Version of the declared agreement.
+    policy : str
+        Hash of the thresholds and gates that made the stages.
+    cutoffs : mapping of str to str
+        Source with a clock → when its newest fact that counted became known; null where none did.
     notices : tuple of str
         What was assumed or set aside, in words.
     skew : tuple of Skew
@@ -103,6 +107,8 @@ class Scores:
     inputs: str
     previous_run: str | None
     agreement: str | None
+    policy: str
+    cutoffs: Mapping[str, str | None]
     notices: tuple[str, ...]
     skew: tuple[Skew, ...] = ()
     language: Language = ENGLISH

@@ -18,7 +18,7 @@ from lqmodel.handoff import cause_words, handoffs
 from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
-from lqmodel.roster import ID, REASON, check_moment, everyone, skipped
+from lqmodel.roster import ID, REASON, check_moment, cutoffs, everyone, skipped
 from lqmodel.scores import (
     CREATED_AT,
     LOOKED_AT,
@@ -114,6 +114,8 @@ def score(
         inputs=read_digest(inputs, acts, as_of),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
+        policy=bundle.policy.version,
+        cutoffs=cutoffs(inputs, as_of),
         notices=(
             *inputs.notices,
             *flattered(bundle, values, as_of),

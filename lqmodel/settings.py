@@ -23,6 +23,11 @@ class Settings(BaseSettings):
     language: str | None = Field(
         None, description="what reasons are worded in; default: the `language` of the model's declarations"
     )
+    store: str | None = Field(
+        None,
+        repr=False,  # it may hold a password
+        description="the ledger's store, such as `postgresql://USER@HOST/DATABASE`; default: SQLite in the state folder",
+    )
     threads: int | None = Field(None, ge=1, description="threads to use; default: all cores")
 
     @classmethod
@@ -59,6 +64,10 @@ class Settings(BaseSettings):
     def state_of(self, root: Path) -> Path:
         """Return the state folder of a project; a relative one lies in the project."""
         return self.state if self.state.is_absolute() else root / self.state
+
+    def ledger_store(self, root: Path) -> str:
+        """Return the address of the ledger's store."""
+        return self.store or f"sqlite:///{(self.state_of(root) / 'ledger.db').resolve().as_posix()}"
 
     def tracking_store(self, root: Path) -> str:
         return self.tracking_uri or f"sqlite:///{(self.state_of(root) / 'mlflow.db').resolve().as_posix()}"

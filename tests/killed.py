@@ -113,6 +113,8 @@ def scores(week: int) -> Scores:
         inputs="same",
         previous_run=None,
         agreement=None,
+        policy="fedcba987654",
+        cutoffs={},
         notices=(),
     )
 

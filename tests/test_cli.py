@@ -29,6 +29,8 @@ COMMANDS = (
     "explain",
     "handoffs",
     "export",
+    "record",
+    "history",
     "promote",
     "demo",
 )

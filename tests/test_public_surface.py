@@ -16,7 +16,7 @@ from lqmodel.evaluation import Quality
 from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 
-COMMANDS = "init check simulate train evaluate predict explain handoffs export promote demo"
+COMMANDS = "init check simulate train evaluate predict explain handoffs export record history promote demo"
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
     Project: "files sources settings root check declarations inputs load_model points register tracker train training_set",
@@ -25,8 +25,8 @@ MEMBERS: dict[type[Any], str] = {
         to_pandas""",
     Quality: """snapshots leads groups wins base_rate log_loss brier auc average_precision ece lift_at_10 gains
         reliability bands bands_table plot table to_json""",
-    Scores: """model bundle_version as_of table features states skipped handoffs inputs previous_run agreement notices skew language counts
-        standing to_pandas""",
+    Scores: """model bundle_version as_of table features states skipped handoffs inputs previous_run agreement policy cutoffs notices
+        skew language counts standing to_pandas""",
     lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted reference metrics card data lqmodel ensemble
         version load save""",
 }

@@ -16,9 +16,11 @@ from lqmodel.cli import (
     explain,
     export,
     handoffs,
+    history,
     init,
     predict,
     promote,
+    record,
     simulate,
     train,
 )
@@ -48,7 +50,22 @@ app = typer.Typer(
     help="Lead conversion: calibrated probabilities, stages, and reasons in words.",
     epilog="Example: lqmodel demo",
 )
-for module in (init, check, simulate, train, evaluate, predict, explain, handoffs, export, promote, demo):
+COMMANDS = (
+    init,
+    check,
+    simulate,
+    train,
+    evaluate,
+    predict,
+    explain,
+    handoffs,
+    export,
+    record,
+    history,
+    promote,
+    demo,
+)
+for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -60,6 +61,11 @@ def pairs(options: Iterable[str], flag: str = "--source") -> dict[str, str]:
 def print_json(value: Any) -> None:
     """Print JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def right_now() -> int:
+    """Return this moment, in microseconds UTC."""
+    return time.time_ns() // 1000
 
 
 def note(text: str) -> None:

@@ -17,6 +17,7 @@ from lqmodel.cli.common import (
     note,
     pairs,
     print_json,
+    right_now,
     step,
 )
 from lqmodel.cli.light import keep_out
@@ -55,20 +56,28 @@ def command(
         str | None,
         typer.Option(help="Also write files for this CRM, as `lqmodel export` does without further options."),
     ] = None,
+    record: Annotated[
+        bool | None,
+        typer.Option(
+            "--record/--no-record",
+            help="Whether to record the run in the ledger; default: where one was begun.",
+            show_default=False,
+        ),
+    ] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
     out = project / "scores" if output is None else output
     sources = pairs(source)
     if points:
-        run, notices = _by_points(model, name, project, sources, as_of, out, language)
+        run, notices = _by_points(model, name, project, sources, as_of, out, language, record)
     elif name is not None:
         raise UsageError(
             f"--name {name!r} names a points table",
             do="add --points, or name a model with --model models:/NAME@champion",
         )
     else:
-        run, notices = _by_model(model, project, sources, as_of, out, language)
+        run, notices = _by_model(model, project, sources, as_of, out, language, record)
     for text in notices:
         note(f"notice: {text}")
     if format is Format.json:
@@ -89,11 +98,18 @@ def _for_crm(run: Run, crm: str, project: Path, sources: dict[str, str]) -> None
 
 
 def _by_model(
-    model: str | None, project: Path, sources: dict[str, str], as_of: str, out: Path, language: str | None
+    model: str | None,
+    project: Path,
+    sources: dict[str, str],
+    as_of: str,
+    out: Path,
+    language: str | None,
+    record: bool | None,
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment
+    from lqmodel.ledger import Night
     from lqmodel.locating import ADDRESS_PREFIX, find_model
-    from lqmodel.runs import previous_run, write_run
+    from lqmodel.runs import previous_run
     from lqmodel.scoring import score
     from lqmodel.settings import Settings
 
@@ -103,10 +119,11 @@ def _by_model(
         bundle, address, root = find_model(model, project)
     when, settings = moment(bundle, as_of), Settings.read()
     spoken = settings.language_of(language, bundle.declarations.model.language)
+    night = Night.of(project, bundle, when, record, right_now())
     with step("scoring"):
         before = previous_run(out, bundle, when)
         scores = score(bundle, root, sources, when, before, settings.threads, spoken)
-    return write_run(scores, out, address), scores.notices
+    return night.keep(scores, out, address)
 
 
 def _by_points(
@@ -117,11 +134,13 @@ def _by_points(
     as_of: str,
     out: Path,
     language: str | None,
+    record: bool | None,
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment, open_project
+    from lqmodel.ledger import Night
     from lqmodel.points import PointsTable
     from lqmodel.points_scoring import score_by_points
-    from lqmodel.runs import previous_run, write_run
+    from lqmodel.runs import previous_run
 
     if model is not None:
         raise UsageError("--points and --model at once", do="keep one: points need no model")
@@ -131,7 +150,8 @@ def _by_points(
     table = PointsTable.of(declarations)
     when, settings = moment(table, as_of), opened.settings
     spoken = settings.language_of(language, declarations.model.language)
+    night = Night.of(project, table, when, record, right_now())
     with step("scoring"):
         before = previous_run(out, table, when)
         scores = score_by_points(declarations, opened.root, sources, when, before, settings.threads, spoken)
-    return write_run(scores, out, f"models/{declarations.name}.toml"), scores.notices
+    return night.keep(scores, out, f"models/{declarations.name}.toml")

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.declarations import NEVER_WAKES, Duration, Stages
 from lqmodel.errors import BadData
+from lqmodel.files import canonical, sha256
 
 Floats = NDArray[np.float64]
 GATES: Final = (
@@ -171,6 +172,11 @@ class Policy:
     def sleep(self, reason: str | None) -> int | None:
         """Return how long a lead sleeps that was sent back for a reason, in microseconds; None: without a date."""
         return dict(self.reasons).get(reason or "", self.wake_after)
+
+    @property
+    def version(self) -> str:
+        """A hash of the policy, of 12 hexadecimal digits."""
+        return sha256(canonical(self.to_json()))[:12]
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`; floats keep every digit."""

@@ -1,0 +1,194 @@
+"""The ledger: what each run moved and handed over, as it was, and what people did about it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from lqmodel.errors import BadData, CannotWrite
+from lqmodel.files import canonical, write_file
+from lqmodel.ledger.chain import Chain
+from lqmodel.ledger.recording import Recorded, check_order, check_passed, record, unrecorded
+from lqmodel.ledger.store import Store
+from lqmodel.ledger.tables import GENESIS, HANDOFFS, RUNS, TRANSITIONS
+from lqmodel.ledger.verifying import Seen, Verified, verify
+from lqmodel.runs import Run
+from lqmodel.settings import Settings
+
+LAYOUT = 1
+SEEN = "ledger-seen.json"
+"""File of the state folder: where each ledger's chain ended when this machine last wrote into it."""
+
+
+class Ledger:
+    """What each run moved and handed over, frozen as it was.
+
+    Parameters
+    ----------
+    store : str
+        ``sqlite:///FILE`` or ``postgresql://USER@HOST/DATABASE``.
+    state : Path
+        A folder of this machine, where it keeps what it last saw of the ledger.
+
+    Raises
+    ------
+    UsageError
+        It is no such address.
+    """
+
+    def __init__(self, store: str, state: Path) -> None:
+        self.store = Store(store)
+        self._state = state
+
+    @classmethod
+    def of(cls, root: Path, settings: Settings | None = None) -> Ledger:
+        """Return the ledger of a project folder, as the environment's settings say."""
+        chosen = settings or Settings.read()
+        return cls(chosen.ledger_store(root), chosen.state_of(root))
+
+    @classmethod
+    def wanted(cls, root: Path, asked: bool | None, *, dated: bool) -> Ledger | None:
+        """Return the ledger that a run is recorded in, or None where it is not.
+
+        Unless it is asked for or forbidden, runs are recorded where the environment names a store, or a
+        ledger was begun. Runs without a moment are not.
+
+        Parameters
+        ----------
+        root : Path
+            The project's folder.
+        asked : bool or None
+            None: neither asked for nor forbidden.
+        dated : bool
+            Whether the model's data has a clock.
+        """
+        if asked is False or (asked is None and not dated):
+            return None
+        settings = Settings.read()
+        ledger = cls.of(root, settings)
+        return ledger if asked or settings.store or ledger.exists() else None
+
+    def exists(self) -> bool:
+        """Whether anything was ever recorded."""
+        return self.store.exists()
+
+    def check_order(self, model: str, as_of: int | None, now: int) -> None:
+        """Refuse a moment that could not be recorded, before anything is scored.
+
+        Raises
+        ------
+        UsageError, Refused
+            It has no clock, is still to come, or older than the last recorded run.
+        """
+        moment = check_passed(model, as_of, now)
+        if self.exists():
+            with self.store.reading() as con:
+                check_order(con, model, moment)
+
+    def record(self, run: Run, now: int) -> tuple[Recorded, ...]:
+        """Append what a run did, and first the runs before it that were never recorded.
+
+        Recording again does nothing, however many processes do it at once.
+
+        Parameters
+        ----------
+        run : Run
+        now : int
+            Microseconds UTC.
+
+        Raises
+        ------
+        Refused
+            It is older than the last recorded run, or still to come.
+        UsageError
+            Its data has no clock.
+        BadData
+            It was changed after it was written.
+        """
+        with self._writing(now) as (con, chain):
+            runs, notices = unrecorded(con, run)
+            done = [record(con, chain, each, now) for each in runs]
+        last = done[-1]
+        noticed = Recorded(last.run_id, last.new, last.transitions, last.handoffs, notices)
+        return (*done[:-1], noticed)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the recorded runs, the oldest first."""
+        with self.store.reading() as con:
+            return _rows(con, select(RUNS).order_by(RUNS.c.seq))
+
+    def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
+        """Return what is recorded of a lead, the oldest first; ``entry`` says what each row is."""
+        with self.store.reading() as con:
+            found = [
+                {"entry": table.name, **row}
+                for table in (TRANSITIONS, HANDOFFS)
+                for row in _rows(con, select(table).where(table.c.lead_id == lead_id))
+            ]
+        return sorted(found, key=lambda row: row["seq"])
+
+    def verify(self) -> Verified:
+        """Look for anything that was changed, added or taken away by hand."""
+        with self.store.reading() as con:
+            return verify(con, self._seen(con))
+
+    @contextmanager
+    def _writing(self, now: int) -> Iterator[tuple[Connection, Chain]]:
+        """Append entries, alone; they are there as a whole or not at all."""
+        with self.store.writing() as con:
+            chain = Chain(con)
+            if chain.seq == 0:
+                chain.append(GENESIS, [_genesis(now)])
+            yield con, chain
+            ledger_id = con.execute(select(GENESIS.c.ledger_id)).scalar_one()
+        self._keep(str(ledger_id), Seen(chain.seq, chain.head))
+
+    def _seen(self, con: Connection) -> Seen | None:
+        ledger_id = con.execute(select(GENESIS.c.ledger_id)).scalar()
+        found = self._all_seen().get(str(ledger_id))
+        return None if found is None else Seen(int(found["seq"]), str(found["link"]))
+
+    def _all_seen(self) -> dict[str, Mapping[str, Any]]:
+        path = self._state / SEEN
+        try:
+            return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+        except ValueError as error:
+            raise BadData(
+                "the file cannot be read, in which this machine keeps what it last saw of the ledger",
+                where=str(path),
+                do="restore it, or remove it: what was cut off at the ledger's end can then not be told",
+            ) from error
+
+    def _keep(self, ledger_id: str, seen: Seen) -> None:
+        """Remember the end of the chain outside the store; a folder that cannot be written forgets it."""
+        known = self._all_seen()
+        if seen.seq > known.get(ledger_id, {"seq": 0})["seq"]:
+            with contextlib.suppress(CannotWrite):
+                write_file(self._state / SEEN, canonical({**known, ledger_id: vars(seen)}))
+
+
+def _genesis(now: int) -> dict[str, Any]:
+    return {
+        "ledger_id": secrets.token_hex(8),
+        "pepper": secrets.token_hex(16),
+        "layout": LAYOUT,
+        "recorded_at": now,
+    }
+
+
+def _rows(con: Connection, query: Any) -> list[dict[str, Any]]:
+    """Return rows without their salts; what was frozen as values."""
+    rows = [dict(row) for row in con.execute(query).mappings()]
+    for row in rows:
+        del row["salt"]
+        for name in ("frozen", "cutoffs"):
+            if name in row:
+                row[name] = json.loads(row[name])
+    return rows

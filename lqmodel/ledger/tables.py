@@ -1,0 +1,132 @@
+"""The tables of the ledger.
+
+`chain` has one row per entry, forever. What an entry says stands in the table that it names, under the same
+`seq`, with a salt of its own: erasure takes that row away, and the chain still holds.
+
+Moments are int64 microseconds UTC; `frozen` is JSON, as it was.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+HEX = String(64)
+
+CHAIN = Table(
+    "chain",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # 1, 2, 3, … without a gap
+    Column("part", String(32), nullable=False),  # the table that holds what the entry says
+    Column("commitment", HEX, nullable=False),  # SHA-256 of salt, part and row
+    Column("link", HEX, nullable=False),  # SHA-256 of the link before, seq, part and commitment
+    comment="Grain: one row per entry. Key: seq. Never changed, never taken away.",
+)
+
+
+def _part(name: str, comment: str, *columns: Column[str] | Column[int] | Column[float] | Index) -> Table:
+    """Declare a table whose rows are entries of the chain."""
+    return Table(
+        name,
+        METADATA,
+        Column("seq", BigInteger, ForeignKey("chain.seq"), primary_key=True, autoincrement=False),
+        Column("salt", String(32), nullable=False),
+        *columns,
+        comment=comment,
+    )
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _moment(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _number(name: str) -> Column[float]:
+    return Column(name, Double, nullable=True)
+
+
+def _lead() -> tuple[Column[str] | Column[int], ...]:
+    """Whom a row speaks of: model, lead, and which time it is worked."""
+    return _text("model"), _text("lead_id"), Column("episode", Integer, nullable=False)
+
+
+def _chance() -> tuple[Column[str] | Column[float], ...]:
+    """The probability (0 to 1), its interval, the score (0 to 100) and the band; null where points scored."""
+    return _number("probability"), _number("low"), _number("high"), _number("score"), _text("band", null=True)
+
+
+GENESIS = _part(
+    "genesis",
+    "Grain: one row, the first entry. What this ledger is.",
+    _text("ledger_id"),
+    _text("pepper"),  # keys the digests of leads
+    Column("layout", Integer, nullable=False),
+    _moment("recorded_at"),
+)
+
+RUNS = _part(
+    "runs",
+    "Grain: one row per recorded run. Key: run_id.",
+    Column("run_id", Text, nullable=False, unique=True),
+    _text("model"),
+    _moment("as_of"),
+    _text("bundle"),
+    _text("policy"),
+    _text("agreement", null=True),
+    _text("manifest"),  # SHA-256 of the run's manifest, hence of every file of the run
+    _text("inputs"),
+    _text("cutoffs"),  # JSON: source, and when its newest fact became known
+    _text("previous_run", null=True),
+    Column("scored", Integer, nullable=False),
+    Column("moved", Integer, nullable=False),
+    Column("handed_over", Integer, nullable=False),
+    _moment("recorded_at"),
+)
+
+TRANSITIONS = _part(
+    "transitions",
+    "Grain: one row per lead and run that moved it to another stage. Key: run_id, model, lead_id.",
+    _text("run_id"),
+    *_lead(),
+    _moment("as_of"),
+    _text("from_stage"),
+    _text("to_stage"),
+    _text("cause", null=True),
+    *_chance(),
+    _text("frozen"),
+    Index("transitions_lead", "model", "lead_id", "seq"),
+    Index("transitions_run", "run_id"),
+)
+
+HANDOFFS = _part(
+    "handoffs",
+    "Grain: one row per handoff. Key: handoff_id, a hash of run and lead.",
+    Column("handoff_id", Text, nullable=False, unique=True),
+    _text("run_id"),
+    *_lead(),
+    _moment("as_of"),
+    _text("cause"),
+    *_chance(),
+    _text("bundle"),
+    _text("policy"),
+    _text("agreement", null=True),
+    _text("frozen"),
+    Index("handoffs_lead", "lead_id", "seq"),
+)
+
+PARTS: dict[str, Table] = {t.name: t for t in (GENESIS, RUNS, TRANSITIONS, HANDOFFS)}
+"""Table name → table, of all that the chain may name."""
