@@ -571,11 +571,11 @@ def test_every_declared_column_of_the_example_has_words() -> None:
                 assert "1 days" not in text
 
 
-def test_scoring_stays_light() -> None:
+def test_scoring_stays_light_and_english_without_babel() -> None:
     code = """
 import sys
 import lqmodel.calibration, lqmodel.reasons, lqmodel.stages, lqmodel.treeshap
-print([m for m in ("lightgbm", "sklearn", "scipy", "pandas", "mlflow", "shap") if m in sys.modules])
+print([m for m in ("lightgbm", "sklearn", "scipy", "pandas", "mlflow", "shap", "babel") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

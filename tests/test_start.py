@@ -60,10 +60,14 @@ def test_predict_and_explain_from_a_folder_import_nothing_that_they_do_not_need(
     trained: Trained = request.getfixturevalue(project)
     found = loaded(*predict(trained, tmp_path))
     assert "numba" in found
-    assert not found & NOT_NEEDED
+    assert not found & {"babel", *NOT_NEEDED}
     lead = pq.read_table(tmp_path / "latest" / "features.parquet")["lead_id"][0]
-    found = loaded("explain", lead, "--run", tmp_path / "latest", "--model", trained.bundle_folder)
+    explain = ["explain", lead, "--run", tmp_path / "latest", "--model", trained.bundle_folder]
+    found = loaded(*explain)
     assert "numba" in found
+    assert not found & {"babel", *NOT_NEEDED}
+    found = loaded(*explain, "--language", "de")
+    assert "babel" in found
     assert not found & NOT_NEEDED
 
 

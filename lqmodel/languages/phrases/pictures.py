@@ -9,7 +9,7 @@ PHRASES: Final = {
         "en": "marketing or sales can change this",
         "de": "Marketing oder Vertrieb kann das ändern",
         "ro": "marketingul sau vânzările pot schimba acest lucru",
-        "nb": "marked eller salg kan endre dette",
+        "nb": "markedsføring eller salg kan endre dette",
     },
     "picture.scale": {
         "en": "×{factor} on the odds",
