@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         UsageError
             lqmodel does not speak it.
         """
-        if asked is None and self.language is not None:
+        if asked is None and self.language:  # an empty variable is none
             return Language.of(self.language, f"{PREFIX}LANGUAGE")
         return Language.of(declared if asked is None else asked)
 

@@ -138,6 +138,7 @@ def test_points_speak_too(company: Trained, tmp_path: Path) -> None:
         ("nb", "ro", "de", "nb"),
         ("en", "ro", "de", "en"),
         ("nb", "xx", "de", "nb"),
+        (None, "", "de", "de"),
     ],
 )
 def test_what_is_asked_for_then_the_environment_then_the_model(

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from lqmodel.languages import NAMES, Language
+from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.reasons import LeadExplanation, Reason
 from lqmodel.reasons.drawing import Drawing, Words
 from lqmodel.reasons.waterfall import WIDTH, Ladder, Step, draw, logit
-from lqmodel.reasons.words import effect
 
 NS = "{http://www.w3.org/2000/svg}"
 EVIL = "<img src=x onerror=alert(1)>&\"'</desc></svg><script>alert(1)</script>\x1b[31m\u202e"
@@ -209,7 +208,7 @@ def test_a_lead_is_drawn_as_it_is_explained() -> None:
     order = ["about 1 in 20", "3 visits", "101 employees", "no e-mails opened", "all else", "about 1 in 9"]
     assert [t for t in shown if t in order] == order
     factors = [t for t in shown if t and re.fullmatch(r"×[\d.]+", t)]
-    assert factors == [effect(math.exp(x)) for x in (0.83, 0.31, -0.34, 0.1, 0.36, 0.54)]
+    assert factors == [ENGLISH.effect(math.exp(x)) for x in (0.83, 0.31, -0.34, 0.1, 0.36, 0.54)]
     classes = [p.attrib["class"] for p in root.iter(f"{NS}polygon")]
     assert classes == ["lq-up", "lq-up", "lq-down", "lq-rest", "lq-up", "lq-up"]
     pale = ["fill-opacity" in p.attrib for p in root.iter(f"{NS}polygon")]

@@ -33,7 +33,7 @@ _AMOUNTS = ("sum", "mean", "max")
 _SEVERAL = 2
 """The number whose plural form names what is counted: "visits", "vizite"."""
 
-number, seconds, percent, effect = ENGLISH.number, ENGLISH.seconds, ENGLISH.percent, ENGLISH.effect
+number, percent = ENGLISH.number, ENGLISH.percent  # for pages that are in English, whoever reads them
 
 
 @dataclass(frozen=True)
