@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lqmodel.asof import parse_as_of
 from lqmodel.bundle import Bundle
+from lqmodel.counterfactual import NEAREST, NurtureList, nurture, what_would_help
 from lqmodel.declarations import Declarations, Duration, ProjectFiles
 from lqmodel.errors import UsageError
 from lqmodel.inputs import Inputs, open_inputs
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from lqmodel.audit import Audit
     from lqmodel.evaluation import Quality
-    from lqmodel.reasons import LeadExplanation
+    from lqmodel.reasons import Help, LeadExplanation
     from lqmodel.tracking import Registered, Tracker
     from lqmodel.training import Trained
 
@@ -257,6 +258,54 @@ class Model:
         """
         spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
         return explain_lead(self.bundle, scores, lead_id, spoken)
+
+    def what_would_help(
+        self,
+        scores: Scores | Run,
+        *lead_ids: str,
+        sources: Mapping[str, str] | None = None,
+        root: Path | str | None = None,
+        language: str | None = None,
+    ) -> tuple[Help, ...]:
+        """Find the fewest events that marketing can bring about after which the model would move each lead up.
+
+        Parameters
+        ----------
+        scores : Scores or Run
+        *lead_ids : str
+            Leads that were scored.
+        sources, root
+            As in `predict`: the rows of these leads are read again.
+        language : str, optional
+            As in `predict`.
+        """
+        folder, settings = self.root if root is None else Path(root), Settings.read()
+        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        return what_would_help(self.bundle, folder, sources, scores, lead_ids, settings.threads, spoken)
+
+    def nurture(
+        self,
+        scores: Scores | Run,
+        most: int = NEAREST,
+        sources: Mapping[str, str] | None = None,
+        root: Path | str | None = None,
+        language: str | None = None,
+    ) -> NurtureList:
+        """List the MQLs nearest to sales-ready and the leads nearest to MQL, with what would help them.
+
+        Parameters
+        ----------
+        scores : Scores or Run
+        most : int, default 100
+            Leads of each stage.
+        sources, root
+            As in `predict`: the rows of these leads are read again.
+        language : str, optional
+            As in `predict`.
+        """
+        folder, settings = self.root if root is None else Path(root), Settings.read()
+        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken)
 
     def save(self, folder: Path | str) -> Path:
         """Write the bundle as a folder."""

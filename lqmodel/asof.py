@@ -83,13 +83,21 @@ class Facts:
         return self.observed_from if self.source.observed_from is not None else self.first_usable
 
 
-def facts(con: Backend, name: str, source: Source, table: ir.Table, read: Collection[str] = ()) -> Facts:
+def facts(
+    con: Backend,
+    name: str,
+    source: Source,
+    table: ir.Table,
+    read: Collection[str] = (),
+    *,
+    may_be_empty: bool = False,
+) -> Facts:
     """Put the clock on a source's rows and keep them in the engine; moments that ``read`` names stay as they are, too.
 
     Raises
     ------
     BadData
-        No rows; a moment that cannot be read; a local time where no zone is declared.
+        No rows, unless there may be none; a moment that cannot be read; a local time where no zone is declared.
     """
     times: dict[str, ir.IntegerColumn] = {}
     if source.occurred_at is not None:
@@ -116,7 +124,15 @@ def facts(con: Backend, name: str, source: Source, table: ir.Table, read: Collec
     if source.valid_until is not None:
         check_validity(table, name, source.valid_until)
         table = table.select(*(c for c in table.columns if c != UNTIL))
-    return _describe(name, source, table, set_aside)
+    found = _describe(name, source, table, set_aside)
+    if not (found.rows or may_be_empty):
+        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(set_aside.items()))
+        raise BadData(
+            f"no row can be used: {reasons}" if reasons else "the table has no rows",
+            where=f"source {name!r}",
+            do="give a table that holds at least one fact",
+        )
+    return found
 
 
 def _known(occurred: ir.IntegerColumn, arrived: ir.IntegerColumn, source: Source) -> ir.IntegerValue:
@@ -162,13 +178,6 @@ def _describe(name: str, source: Source, table: ir.Table, set_aside: dict[str, i
         took = table[KNOWN] - table[OCCURRED]
         measures |= {"delay": took.quantile(MOST, where=_arrived_by_itself(table, source))}
     row = fetch_row(table.aggregate(**measures))
-    if not row["rows"]:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(set_aside.items()))
-        raise BadData(
-            f"no row can be used: {reasons}" if reasons else "the table has no rows",
-            where=f"source {name!r}",
-            do="give a table that holds at least one fact",
-        )
     first, last = row.get("first"), row.get("last")
     until = None if last is None else last + 1
     if source.observed_from is not None:
@@ -186,7 +195,7 @@ def _describe(name: str, source: Source, table: ir.Table, set_aside: dict[str, i
         newest_known=row.get("newest"),
         delay=int(row.get("delay", source.lag.us) or 0),
         set_aside=set_aside,
-        digest=row["digest"],
+        digest=row["digest"] or "",
     )
 
 

@@ -7,6 +7,7 @@ declarations.json  sources, features, model      policy.json       thresholds an
 usual.json         quantiles for the words       metrics.json      held-out quality
 fitted.json        what the model was fitted on  card.md           the model card
 reference.json     how each column lay, to see whether what is scored looks like it
+steps.json         the events that marketing can bring about, as they usually are
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from lqmodel.files import (
 from lqmodel.reasons import Usual
 from lqmodel.skew import Reference
 from lqmodel.stages import Policy
+from lqmodel.steps import Step, stored_steps
 from lqmodel.treeshap import TreeEnsemble
 
 FORMAT = 3
@@ -86,6 +88,8 @@ class Bundle:
         What it was fitted on.
     reference : Reference
         How the columns of that lay.
+    steps : tuple of Step
+        The events that marketing can bring about, by name.
     metrics : mapping
         The figures of the held-out evaluation, as JSON values.
     card : str
@@ -106,6 +110,7 @@ class Bundle:
     usual: Usual
     fitted: Fitted
     reference: Reference
+    steps: tuple[Step, ...]
     metrics: Mapping[str, Any]
     card: str
     data: str
@@ -126,6 +131,7 @@ class Bundle:
             "usual.json": self.usual.to_json(),
             "fitted.json": self.fitted.to_json(),
             "reference.json": self.reference.to_json(),
+            "steps.json": [step.to_json() for step in self.steps],
             "metrics.json": self.metrics,
         }
         files = {name: canonical(value) for name, value in parts.items()}
@@ -237,8 +243,9 @@ def _assembled(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Bundle
 
     encoding = Encoding.from_json(part("encoding.json"))
     texts = tuple(data.decode() for name, data in sorted(read.items()) if name.startswith("model/"))
+    declarations = Declarations.from_json(part("declarations.json"))
     return Bundle(
-        declarations=Declarations.from_json(part("declarations.json")),
+        declarations=declarations,
         texts=texts,
         encoding=encoding,
         calibrator=Calibrator.from_json(part("calibrator.json")),
@@ -246,6 +253,7 @@ def _assembled(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Bundle
         usual=Usual.from_json(part("usual.json")),
         fitted=Fitted.from_json(part("fitted.json")),
         reference=Reference.from_json(part("reference.json")),
+        steps=stored_steps(part("steps.json"), declarations),
         metrics=part("metrics.json"),
         card=read["card.md"].decode(),
         data=manifest["data"],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from lqmodel.asof import Facts, facts, iso
@@ -15,7 +17,9 @@ from lqmodel.declarations import Declarations
 from lqmodel.engine import KEY, close_doors, connect, fetch, fetch_row
 from lqmodel.errors import BadData, listing
 from lqmodel.localdays import needs_local_days, with_local_days
-from lqmodel.sources import check_overrides, read, readings, resolve
+from lqmodel.sources import Reading, check_overrides, read, readings, resolve
+
+CHOSEN = "__chosen_leads"
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,12 @@ def open_inputs(
     used = declarations.used_sources()
     check_overrides(overrides, declarations.sources)
     con = connect(threads)
-    dated = needs_local_days(declarations)
     opened: dict[str, Facts] = {}
     uris: dict[str, str] = {}
     for name, reading in readings(declarations, with_label=with_label, display=display).items():
         addresses = resolve(used[name], name, root, overrides)
         uris[name] = ", ".join(addresses)
-        table = read(con, name, used[name], addresses, reading)
-        opened[name] = facts(con, name, used[name], table, reading.columns)
-        if name in dated:
-            opened[name] = with_local_days(opened[name], declarations.model.zone)
+        opened[name] = _open(con, declarations, name, addresses, reading)
     leads = opened[declarations.model.population.source]
     if not declarations.model.population.episodes:
         check_unique(leads)
@@ -99,6 +99,66 @@ def open_inputs(
         for name, found in unknown.items()
     ]
     return Inputs(con, opened, uris, {name: found["rows"] for name, found in unknown.items()}, tuple(notices))
+
+
+def open_facts_of(
+    declarations: Declarations,
+    root: Path,
+    overrides: Mapping[str, str] | None,
+    sources: Collection[str],
+    leads: Sequence[str],
+    threads: int | None = None,
+) -> dict[str, Facts]:
+    """Read the rows of some leads in some sources, then close the engine's doors.
+
+    Parameters
+    ----------
+    declarations, root, overrides, threads
+        As in `open_inputs`.
+    sources : collection of str
+        Names of used sources.
+    leads : sequence of str
+        Whose rows are read; other rows are not even checked.
+
+    Returns
+    -------
+    dict of str to Facts
+        By source, all in one engine; a source may hold none of these leads.
+
+    Raises
+    ------
+    NoInput, BadData, ColumnMissing, WrongType, UsageError
+        As in `open_inputs`.
+    """
+    overrides = overrides or {}
+    used = declarations.used_sources()
+    check_overrides(overrides, declarations.sources)
+    con = connect(threads)
+    con.con.register(CHOSEN, pa.table({KEY: pa.array(leads, pa.string())}))
+    only = con.table(CHOSEN)
+    opened = {
+        name: _open(con, declarations, name, resolve(used[name], name, root, overrides), reading, only)
+        for name, reading in readings(declarations, with_label=declarations.model.has_clock).items()
+        if name in sources
+    }
+    close_doors(con)
+    return opened
+
+
+def _open(
+    con: Backend,
+    declarations: Declarations,
+    name: str,
+    addresses: Sequence[str],
+    reading: Reading,
+    only: ir.Table | None = None,
+) -> Facts:
+    """Read one source past the door of time: all of it, or the rows of some leads, of which there may be none."""
+    source = declarations.sources[name]
+    table = read(con, name, source, addresses, reading, only)
+    found = facts(con, name, source, table, reading.columns, may_be_empty=only is not None)
+    dated = name in needs_local_days(declarations)
+    return with_local_days(found, declarations.model.zone) if dated else found
 
 
 def check_unique(leads: Facts) -> None:

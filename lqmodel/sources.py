@@ -143,8 +143,27 @@ def check_overrides(overrides: Mapping[str, str], sources: Collection[str]) -> N
             )
 
 
-def read(con: Backend, name: str, source: Source, uris: Sequence[str], reading: Reading) -> ir.Table:
+def read(
+    con: Backend,
+    name: str,
+    source: Source,
+    uris: Sequence[str],
+    reading: Reading,
+    only: ir.Table | None = None,
+) -> ir.Table:
     """Open one source, of one table or of several that hold the same columns.
+
+    Parameters
+    ----------
+    con : Backend
+    name, source
+        What is declared.
+    uris : sequence of str
+        Of `resolve`.
+    reading : Reading
+        What is read.
+    only : ibis Table, optional
+        ``__key`` of the leads whose rows are read; default: all rows.
 
     Returns
     -------
@@ -164,9 +183,11 @@ def read(con: Backend, name: str, source: Source, uris: Sequence[str], reading: 
     times = time_columns(source)
     wanted = list(dict.fromkeys([source.key, *times, *reading.columns]))
     several = [_open(con, f"{name}_{i}", name, source, Path(uri), wanted) for i, uri in enumerate(uris)]
+    chosen = [raw.select(*wanted) for raw in several]
+    if only is not None:
+        chosen = [raw.semi_join(only, as_text(raw[source.key]) == only[KEY]) for raw in chosen]
     typed = [
-        _typed(raw.select(*wanted), source, reading, f"source {name!r}: {uri}")
-        for raw, uri in zip(several, uris, strict=True)
+        _typed(raw, source, reading, f"source {name!r}: {uri}") for raw, uri in zip(chosen, uris, strict=True)
     ]
     return typed[0] if len(typed) == 1 else ibis.union(*_alike(typed, times))
 

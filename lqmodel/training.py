@@ -15,6 +15,7 @@ from lqmodel.judging import Evaluated, describe_part, evaluate_recipe
 from lqmodel.reasons import Families, Usual
 from lqmodel.skew import reference_of
 from lqmodel.stages import carried
+from lqmodel.steps import Step, learn_steps
 from lqmodel.trainingset import Snapshots, lead_hashes
 from lqmodel.version import VERSION
 from lqmodel.wonlost import won_against_lost
@@ -76,6 +77,7 @@ def train(
         usual=_usual(shipped, snapshots),
         fitted=_fitted(snapshots, inputs),
         reference=reference_of(snapshots),
+        steps=_steps(snapshots, inputs),
         metrics=metrics,
         card=card(declarations, metrics, shipped.params),
         data=inputs.digest(),
@@ -90,6 +92,12 @@ def _usual(shipped: Fit, snapshots: Snapshots) -> Usual:
     if not snapshots.declarations.model.has_clock:
         return Usual.fit(snapshots.features(), families)
     return Usual.fit(snapshots.features(), families, snapshots.created, snapshots.as_of)
+
+
+def _steps(snapshots: Snapshots, inputs: Inputs) -> tuple[Step, ...]:
+    if not snapshots.declarations.model.has_clock:
+        return ()
+    return learn_steps(snapshots.declarations, inputs.facts, int(snapshots.as_of.max()))
 
 
 def _fitted(snapshots: Snapshots, inputs: Inputs) -> Fitted:

@@ -33,6 +33,7 @@ FILES = {
     "model/01.txt",
     "policy.json",
     "reference.json",
+    "steps.json",
     "usual.json",
 }
 
@@ -139,7 +140,7 @@ def sealed_anew(flat: Trained, tmp_path: Path, head: dict[str, Any], **parts: An
     return folder
 
 
-PARTS = ("calibrator", "declarations", "encoding", "fitted", "policy", "reference", "usual")
+PARTS = ("calibrator", "declarations", "encoding", "fitted", "policy", "reference", "steps", "usual")
 GARBAGE = st.sampled_from(
     [None, True, -1, 0, 1e308, "", "x", [], {}, [None], {"a": 1}, [[1, 2], [3]], "1e999"]
 )

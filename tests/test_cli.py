@@ -28,6 +28,7 @@ COMMANDS = (
     "predict",
     "explain",
     "handoffs",
+    "nurture",
     "export",
     "record",
     "history",
@@ -89,6 +90,7 @@ def test_version_and_no_command(lqmodel: Callable[..., Ended]) -> None:
         ("explain",),
         ("demo", "--leads", "many"),
         ("handoffs", "--most", "-1"),
+        ("nurture", "--most", "0"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], lqmodel: Callable[..., Ended]) -> None:

@@ -16,18 +16,20 @@ from lqmodel.evaluation import Quality
 from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 
-COMMANDS = "init check simulate train evaluate predict explain handoffs export record history promote demo"
+COMMANDS = (
+    "init check simulate train evaluate predict explain handoffs nurture export record history promote demo"
+)
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
     Project: "files sources settings root check declarations inputs load_model points register tracker train training_set",
-    Model: "bundle trained root quality evaluate explain predict probability save",
+    Model: "bundle trained root quality evaluate explain nurture predict probability save what_would_help",
     Snapshots: """table columns declarations counts as_of created groups lead_ids won fact features split take
         to_pandas""",
     Quality: """snapshots leads groups wins base_rate log_loss brier auc average_precision ece lift_at_10 gains
         reliability bands bands_table plot table to_json""",
     Scores: """model bundle_version as_of table features states skipped handoffs inputs previous_run agreement policy cutoffs notices
         skew language counts standing to_pandas""",
-    lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted reference metrics card data lqmodel ensemble
+    lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted reference steps metrics card data lqmodel ensemble
         version load save""",
 }
 SHOWN = [*(getattr(lqmodel, name) for name in lqmodel.__all__), *surface.RETURNED]

@@ -11,12 +11,16 @@ from typing import Any
 
 import lqmodel
 from lqmodel.audit import Audit, Finding
+from lqmodel.counterfactual import Helpful, Nearest, NurtureList
 from lqmodel.evaluation import Band, Estimate, Quality
-from lqmodel.reasons import LeadExplanation, Reason
+from lqmodel.reasons import Help, LeadExplanation, NurtureStep, Reason, Way
 from lqmodel.reasons.drawing import Drawing
 from lqmodel.scores import Scores
 
-RETURNED = (Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason, Drawing)
+RETURNED = (
+    *(Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason, Drawing),
+    *(Help, Way, NurtureStep, NurtureList, Nearest, Helpful),
+)
 """What the methods of the public classes give back."""
 
 
@@ -105,10 +109,11 @@ def signature(item: Any) -> str:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in ("self", "cls"):
             continue
-        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in written:
+        several = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+        if parameter.kind is parameter.KEYWORD_ONLY and not any(part.startswith("*") for part in written):
             written.append("*")
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
-        written.append(f"{parameter.name}: {parameter.annotation}{default}")
+        written.append(f"{several}{parameter.name}: {parameter.annotation}{default}")
     return f"({', '.join(written)}) -> {function.__annotations__['return']}"
 
 

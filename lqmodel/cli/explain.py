@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, LanguageOption, ProjectOption, note, print_json
+from lqmodel.cli.common import (
+    Format,
+    FormatOption,
+    LanguageOption,
+    ProjectOption,
+    SourceOption,
+    note,
+    pairs,
+    print_json,
+    step,
+)
 from lqmodel.cli.light import keep_out
 from lqmodel.cli.predict import ModelOption
-from lqmodel.errors import UsageError
+from lqmodel.errors import LqmodelError, UsageError
 
 if TYPE_CHECKING:
     from lqmodel.bundle import Bundle
     from lqmodel.declarations import Declarations
+    from lqmodel.languages import Language
     from lqmodel.points import PointsExplanation
-    from lqmodel.reasons import LeadExplanation
+    from lqmodel.reasons import Help, LeadExplanation
     from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel explain L-000042 --run scores/latest"
@@ -31,6 +42,7 @@ def command(
     lead_id: Annotated[str, typer.Argument(help="Which lead.")],
     run: RunOption = None,
     model: ModelOption = None,
+    source: SourceOption = [],  # noqa: B006
     project: ProjectOption = Path(),
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Also draw it here, as a waterfall.")
@@ -38,7 +50,13 @@ def command(
     language: LanguageOption = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Say in words why a lead has its probability, as of a run."""
+    """Say in words why a lead has its probability, and what would help it.
+
+    As of a run. What would help it to the next stage is worked out from the lead's rows in the sources; where these
+    cannot be read, or hold other facts of the lead than the run saw, it says so.
+    """
+    from dataclasses import replace
+
     from lqmodel.files import write_file
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
@@ -57,6 +75,8 @@ def command(
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
         found = explain_lead(bundle, read, lead_id, spoken)
+        helps = _would_help(bundle, project.resolve(), pairs(source), read, lead_id, spoken)
+        found = replace(found, would_help=helps)
         if svg is not None:
             write_file(svg, found.waterfall().document().encode())
             note(f"waterfall {svg}")
@@ -64,6 +84,24 @@ def command(
         print_json(found.to_json())
     else:
         typer.echo(str(found))
+
+
+def _would_help(
+    bundle: Bundle, root: Path, sources: dict[str, str], run: Run, lead_id: str, language: Language
+) -> Help | None:
+    """Return what would help; None, with a notice, where the declared sources cannot be read."""
+    from lqmodel.counterfactual import what_would_help
+    from lqmodel.settings import Settings
+
+    try:
+        with step("what would help"):
+            threads = Settings.read().threads
+            return what_would_help(bundle, root, sources, run, [lead_id], threads, language)[0]
+    except LqmodelError as error:
+        if sources:
+            raise
+        note(f"notice: what would help is not said: {error}")
+        return None
 
 
 def _refuse_drawing(svg: Path | None, run: Run) -> None:

@@ -41,7 +41,11 @@ class Feature(Declared):
         description="up: more never lowers the probability; down: more never raises it; a missing value "
         "stands outside of either",
     )
-    actionable: bool = Field(False, description="whether marketing or sales can change it")
+    actionable: bool = Field(
+        False,
+        description="whether marketing or sales can change it; of engagement that is counted over dated events: "
+        "whether these events may be offered as what would help a lead",
+    )
     title: Titles = Field(
         (),
         description="its name in tables and plots, a text or one for each language; default: the name in words",

@@ -11,6 +11,7 @@ from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import Drawing
+from lqmodel.reasons.help import Help
 from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.waterfall import Ladder, Step, draw, logit
 from lqmodel.reasons.words import clean
@@ -100,6 +101,8 @@ class LeadExplanation:
         Log-odds of all that is in neither `up` nor `down`.
     language : Language
         In which it speaks.
+    would_help : Help or None
+        What would help the lead to its next stage; None where the sources were not looked at.
 
     Notes
     -----
@@ -120,14 +123,17 @@ class LeadExplanation:
     engagement: float
     rest: float
     language: Language = ENGLISH
+    would_help: Help | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain dictionary for `json.dumps`; `as_of` as ISO 8601 in UTC."""
+        """Return a plain dictionary for `json.dumps`; `as_of` as ISO 8601 in UTC, `would_help` only if there is one."""
         moment = (
             None if self.as_of is None else from_microseconds(self.as_of).isoformat().replace("+00:00", "Z")
         )
         sides = {side: [_reason_to_json(r) for r in getattr(self, side)] for side in ("up", "down")}
-        return {**asdict(self), "as_of": moment, **sides, "language": self.language.name}
+        told = {**asdict(self), "as_of": moment, **sides, "language": self.language.name}
+        del told["would_help"]
+        return told if self.would_help is None else told | {"would_help": self.would_help.to_json()}
 
     def __str__(self) -> str:
         reasons, rest = self.up + self.down, self._effect(self.rest)
@@ -145,6 +151,8 @@ class LeadExplanation:
             "",
             f"  {self._subtotals()}",
         ]
+        if self.would_help is not None:
+            lines += ["", *self.would_help.labelled()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -91,7 +91,7 @@ def _sweep(
     p, n, n_buckets = planned.programme, len(layout.as_of), 1 << layout.bits
     counts, sums = np.empty((p.n_counts, n), np.int32), np.empty((p.n_totals - p.n_counts, n), np.int64)
     moments = np.empty((p.n_moments, n), np.int64)
-    passes = min(n_buckets, -(-facts.rows * planned.n_fields * 8 // BUDGET))
+    passes = max(1, min(n_buckets, -(-facts.rows * planned.n_fields * 8 // BUDGET)))
     for one in range(passes):
         buckets = range(n_buckets * one // passes, n_buckets * (one + 1) // passes)
         records = gather(snapshots.get_backend(), query, planned, layout, buckets, pool, facts.rows)
