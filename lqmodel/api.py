@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lqmodel.audit import Audit
     from lqmodel.evaluation import Quality
     from lqmodel.reasons import Help, LeadExplanation
+    from lqmodel.reasons.attributions import Attributions
     from lqmodel.tracking import Registered, Tracker
     from lqmodel.training import Trained
 
@@ -258,6 +259,20 @@ class Model:
         """
         spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
         return explain_lead(self.bundle, scores, lead_id, spoken)
+
+    def explain_all(self, leads: Scores | Run | Snapshots) -> Attributions:
+        """Explain many leads at once, as numbers: a beeswarm in a notebook, ``.to_shap()`` for shap's own plots.
+
+        Parameters
+        ----------
+        leads : Scores, Run or Snapshots
+            What was scored, or snapshots of a training set.
+        """
+        from lqmodel.explaining import explain_scores, explain_snapshots
+
+        if isinstance(leads, Snapshots):
+            return explain_snapshots(self.bundle, leads)
+        return explain_scores(self.bundle, leads)
 
     def what_would_help(
         self,

@@ -15,7 +15,7 @@ from lqmodel.importance import Importance, gains_of, importance
 from lqmodel.metrics import Floats, row_losses
 from lqmodel.reasons import Families
 from lqmodel.reasons.raw import lead_ages
-from lqmodel.swarm import Swarm, swarm
+from lqmodel.reasons.swarm import Swarm, swarm
 from lqmodel.trainingset import Snapshots, hash_share
 from lqmodel.typical import Typical, typical
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from lqmodel.canvas import GREEN, INK, canvas, cut, legend, settings, written
 from lqmodel.reasons.drawing import BLUE, GREY, ORANGE
-from lqmodel.swarm import SHOWN, Swarm, draw_swarm
+from lqmodel.reasons.swarm import SHOWN, Swarm, draw_swarm
 from lqmodel.typical import draw_typical
 
 Json = Mapping[str, Any]

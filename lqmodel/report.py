@@ -19,6 +19,7 @@ from lqmodel.contrasts import Contrasts, contrasts
 from lqmodel.declarations import Declarations
 from lqmodel.headline import asides, headline, tiles, verdict
 from lqmodel.plots import band_word, figures, in_order, percent
+from lqmodel.reasons.swarm import SHOWN
 from lqmodel.reportparts import (
     NONE,
     OPERATORS,
@@ -38,7 +39,6 @@ from lqmodel.reportparts import (
     segments_said,
     stretches,
 )
-from lqmodel.swarm import SHOWN
 from lqmodel.tracked import Tracked, tracked
 
 Json = Mapping[str, Any]

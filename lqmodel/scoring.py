@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from lqmodel.bundle import Bundle
 from lqmodel.cautions import flattered, later_facts, nobody_scored, short_history, skewed, unseen_levels
-from lqmodel.errors import Refused
+from lqmodel.explaining import attributions, check_made_by
 from lqmodel.handoff import cause_words, handoffs
 from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
@@ -211,16 +212,6 @@ def _value_columns(bundle: Bundle) -> set[str]:
     return {c.name for c in declarations.columns()} | set(declarations.columns_beside())
 
 
-def check_made_by(bundle: Bundle, scores: Scored) -> None:
-    """Refuse a bundle that did not make these scores."""
-    made_by = scores.bundle_version
-    if made_by != bundle.version:
-        raise Refused(
-            f"the scores were made by bundle {made_by}, and this is bundle {bundle.version}",
-            do="name the bundle that made them with --model, or score again",
-        )
-
-
 def explain_lead(
     bundle: Bundle, scores: Scored, lead_id: str, language: Language = ENGLISH
 ) -> LeadExplanation:
@@ -236,17 +227,18 @@ def explain_lead(
     check_made_by(bundle, scores)
     row = scored_row(scores, lead_id)
     values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
-    contributions = bundle.ensemble.explain(bundle.encoding.transform(values))
-    effects = _families(bundle).measure(contributions, bundle.calibrator)
-    return explain_leads(
-        effects,
+    as_of, created = moments(values, LOOKED_AT), moments(values, CREATED_AT)
+    numbers = attributions(bundle, values, [lead_id], created, as_of)
+    (found,) = explain_leads(
+        numbers.effects,
         values,
         bundle.calibrator,
         lead_ids=[lead_id],
-        as_of=moments(values, LOOKED_AT),
+        as_of=as_of,
         stages=[row["stage"]],
         scores=[row["score"]],
-        created=moments(values, CREATED_AT),
+        created=created,
         usual=bundle.usual,
         language=language,
-    )[0]
+    )
+    return replace(found, numbers=numbers)

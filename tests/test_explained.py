@@ -24,7 +24,7 @@ from lqmodel.importance import LEVEL, Importance, gains_of, importance
 from lqmodel.intervals import Draws
 from lqmodel.metrics import row_losses
 from lqmodel.reasons import Effects, Families
-from lqmodel.swarm import MOST, SORTS, WIDTH, Swarm, draw_swarm, shared, swarm, thirds
+from lqmodel.reasons.swarm import MOST, SORTS, WIDTH, Swarm, draw_swarm, shared, swarm, thirds
 from lqmodel.tracked import tracked, verdict
 from lqmodel.typical import draw_typical, typical
 

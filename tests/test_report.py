@@ -20,8 +20,8 @@ from lqmodel.declarations import Declarations, ProjectFiles
 from lqmodel.evaluation import evaluate, paired_difference
 from lqmodel.plots import figures, percent
 from lqmodel.reasons.drawing import BLUE, GREY, ORANGE
+from lqmodel.reasons.swarm import SHOWN
 from lqmodel.report import FIGURES, NO_CLOCK, length, page, render
-from lqmodel.swarm import SHOWN
 
 ROOT = Path(__file__).parents[1]
 EVIL = "<img src=x onerror=alert(1)> & \"$x^2$\" 'q' \x01 見込み客"

@@ -50,7 +50,7 @@ def command(
 def _reworded(
     found: list[dict[str, Any]], run: Run, language: Language, model: str | None, project: Path
 ) -> list[dict[str, Any]]:
-    from lqmodel import points_scoring, scoring
+    from lqmodel import explaining, points_scoring
     from lqmodel.handoff import reworded
     from lqmodel.points import PointsTable
 
@@ -59,5 +59,5 @@ def _reworded(
         points_scoring.check_made_by(PointsTable.of(declarations), run)
         return reworded(found, run.features, declarations, run.language, language)
     bundle = bundle_of(run, model, project)
-    scoring.check_made_by(bundle, run)
+    explaining.check_made_by(bundle, run)
     return reworded(found, run.features, bundle.declarations, run.language, language, bundle.usual)

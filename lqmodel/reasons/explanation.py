@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
+from lqmodel.errors import UsageError
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.help import Help
 from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.waterfall import Ladder, Step, draw, logit
 from lqmodel.reasons.words import clean
+
+if TYPE_CHECKING:
+    import shap
+
+    from lqmodel.reasons.attributions import Attributions
 
 CUT_OFF = math.log(1.05)
 """Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
@@ -103,6 +109,8 @@ class LeadExplanation:
         In which it speaks.
     would_help : Help or None
         What would help the lead to its next stage; None where the sources were not looked at.
+    numbers : Attributions or None
+        The contributions behind it, where it was asked for alone; not part of its JSON.
 
     Notes
     -----
@@ -124,6 +132,7 @@ class LeadExplanation:
     rest: float
     language: Language = ENGLISH
     would_help: Help | None = None
+    numbers: Attributions | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for `json.dumps`; `as_of` as ISO 8601 in UTC, `would_help` only if there is one."""
@@ -131,9 +140,35 @@ class LeadExplanation:
             None if self.as_of is None else from_microseconds(self.as_of).isoformat().replace("+00:00", "Z")
         )
         sides = {side: [_reason_to_json(r) for r in getattr(self, side)] for side in ("up", "down")}
-        told = {**asdict(self), "as_of": moment, **sides, "language": self.language.name}
-        del told["would_help"]
+        told = asdict(replace(self, numbers=None)) | {
+            "as_of": moment,
+            **sides,
+            "language": self.language.name,
+        }
+        del told["numbers"], told["would_help"]
         return told if self.would_help is None else told | {"would_help": self.would_help.to_json()}
+
+    def to_shap(self) -> shap.Explanation:
+        """Return the contributions of all columns on the margin, for `shap.plots.waterfall`; see `Attributions`.
+
+        Raises
+        ------
+        UsageError
+            The contributions are not at hand.
+        """
+        return self._numbers().to_shap()[0]
+
+    def families_to_shap(self) -> shap.Explanation:
+        """Return the effects of all families on the calibrated log-odds; raises as `to_shap` does."""
+        return self._numbers().families_to_shap()[0]
+
+    def _numbers(self) -> Attributions:
+        if self.numbers is None:
+            raise UsageError(
+                f"the explanation of lead {self.lead_id!r} holds words without the contributions behind them",
+                do="ask for it alone, with model.explain(scores, lead_id), or for all with model.explain_all(scores)",
+            )
+        return self.numbers
 
     def __str__(self) -> str:
         reasons, rest = self.up + self.down, self._effect(self.rest)

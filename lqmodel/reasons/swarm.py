@@ -17,12 +17,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lqmodel.declarations import Column
-from lqmodel.metrics import Floats
-from lqmodel.reasons import ColumnWords, Effects
 from lqmodel.reasons.drawing import BLUE, GREY, LINE, ORANGE, QUIET, Drawing, Words, decimal, image
+from lqmodel.reasons.families import Effects
 from lqmodel.reasons.raw import numbers
-from lqmodel.reasons.words import number
+from lqmodel.reasons.words import ColumnWords, number
 
+Floats = NDArray[np.float64]
 SHOWN: Final = 12
 """Families in a beeswarm, the heaviest first."""
 SORTS: Final = ("low", "middle", "high", "other")
