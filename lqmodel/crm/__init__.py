@@ -6,6 +6,7 @@ from lqmodel.crm.hubspot import HubSpotTarget
 from lqmodel.crm.leads import SENT, Lead, Sent, link, read_sent, sent_table
 from lqmodel.crm.nutshell import NutshellTarget
 from lqmodel.crm.plan import Change, Plan, Reject, plan
+from lqmodel.crm.recognising import Recognised, recognise
 from lqmodel.crm.salesforce import SalesforceTarget
 from lqmodel.crm.target import Shown, Target
 from lqmodel.crm.telling import load_steps, summary, to_json, to_text
@@ -16,6 +17,7 @@ __all__ = [
     "Change",
     "Lead",
     "Plan",
+    "Recognised",
     "Reject",
     "Sent",
     "Shown",
@@ -24,6 +26,7 @@ __all__ = [
     "load_steps",
     "plan",
     "read_sent",
+    "recognise",
     "sent_table",
     "summary",
     "target_of",

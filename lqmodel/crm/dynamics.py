@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from lqmodel.crm.cells import Limits
 from lqmodel.crm.leads import Lead, Sent, cut, moved
+from lqmodel.crm.names import ExportNames
 from lqmodel.crm.target import Placed, Shown, no_cells, option, own_cells, present
 from lqmodel.declarations.crms.dynamics import QUALITY, Dynamics
 
@@ -17,6 +18,33 @@ LEAD_ID, ENTITY_ID = "leadid", "msdyn_entityid"
 GRADES: Final = ("a", "b", "c")
 IMPROVING, STEADY, DECLINING, NOT_ENOUGH = range(4)
 QUALITIES: Final = {"Hot": 1, "Warm": 2, "Cold": 3}
+EXPORT: Final = ExportNames(
+    title="Dynamics 365",
+    name="dynamics",
+    marks=(
+        "(Do Not Modify) Lead", "(Do Not Modify) Row Checksum", "(Do Not Modify) Modified On", "Topic", "Status Reason", "Created On",
+        "leadid", "statecode", "statuscode", "createdon", "leadqualitycode", "leadsourcecode",
+    ),
+    key=("(Do Not Modify) Lead", "leadid", "Lead"),
+    taken=("(Do Not Modify) Lead", "leadid", "Lead"),
+    created=("Created On", "createdon"),
+    won_at=(),
+    outcome=("Status", "statecode"),
+    won=("Qualified", "1"),
+    lost=("Disqualified", "2"),
+    account=("Parent Account for lead", "Parent Account", "parentaccountid"),
+    by_sales=(
+        "Status Reason", "statuscode", "Rating", "leadqualitycode", "Owner", "ownerid", "Modified On", "modifiedon", "Modified By",
+        "(Do Not Modify) Row Checksum", "(Do Not Modify) Modified On", "Last Activity Date", "Lead Score", "msdyn_leadscore", "Lead Grade",
+        "msdyn_leadgrade", "Lead Score Trend", "msdyn_leadscoretrend", "Budget", "Budget Amount", "budgetamount", "budgetstatus",
+        "Purchase Timeframe", "purchasetimeframe", "Purchase Process", "purchaseprocess", "Need", "need", "Decision Maker?",
+        "decisionmaker", "Qualification Comments", "qualificationcomments", "Qualifying Opportunity", "qualifyingopportunityid",
+        "Originating Opportunity", "Estimated Close Date", "estimatedclosedate", "Est. Value", "estimatedvalue", "Follow Indicator",
+        "Sales Stage", "salesstage", "Schedule Follow Up (Qualify)", "Confirm Interest", "confirminterest",
+    ),
+    fields={QUALITY: ("Rating", "leadqualitycode")},
+    closed={"Status": ("Qualified", "Disqualified"), "statecode": ("1", "2", "Qualified", "Disqualified")},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from lqmodel.crm.cells import Limits, Row
 from lqmodel.crm.leads import Lead, Sent
+from lqmodel.crm.names import ExportNames
 from lqmodel.crm.target import Kept, Placed, Shown, no_cells, option, own_cells, plain, present
 from lqmodel.declarations.crms.hubspot import LEAD_STATUS, LIFECYCLE, HubSpot
 
@@ -16,6 +17,41 @@ CONTACTS, FORWARD, CLEAR, SET = "contacts", "stage-forward", "stage-back-1-clear
 SUPPRESSED: Final = "suppressed"
 BEFORE_ALL: Final = ("", "subscriber")
 """Lifecycle stages that lie before any of ours, and that we may move on from."""
+EXPORT: Final = ExportNames(
+    title="HubSpot",
+    name="hubspot",
+    marks=(
+        "Record ID", "hs_object_id", "Lifecycle Stage", "lifecyclestage", "Lead Status", "hs_lead_status", "Contact owner", "hubspot_owner_id",
+        "Original Source", "hs_analytics_source", "Create Date", "createdate", "Became a Customer Date",
+        "hs_lifecyclestage_customer_date", "Number of Pageviews", "hs_analytics_num_page_views",
+    ),
+    key=("Record ID", "Record ID - Contact", "hs_object_id"),
+    taken=("Record ID", "Record ID - Contact", "hs_object_id"),
+    created=("Create Date", "createdate"),
+    won_at=("Became a Customer Date", "hs_lifecyclestage_customer_date", "Close Date", "closedate"),
+    outcome=("Lifecycle Stage", "lifecyclestage"),
+    won=("Customer", "Evangelist"),
+    account=("Primary Associated Company ID", "Associated Company IDs", "Associated Company ID", "associatedcompanyid"),
+    by_sales=(
+        "Lead Status", "hs_lead_status", "Contact owner", "hubspot_owner_id", "Owner Assigned Date", "Number of Associated Deals",
+        "num_associated_deals", "Recent Deal Amount", "recent_deal_amount", "Recent Deal Close Date", "First Deal Created Date",
+        "Total Revenue", "total_revenue", "Days To Close", "days_to_close", "Associated Deal", "Associated Deal IDs", "Close Date",
+        "closedate", "HubSpot Score", "hubspotscore", "Likelihood to close", "hs_predictivecontactscore_v2", "Contact priority",
+        "hs_predictivescoringtier", "Last Activity Date", "notes_last_updated", "Last Contacted", "notes_last_contacted",
+        "Next Activity Date", "Last Modified Date", "lastmodifieddate", "Became a Customer Date", "Became an Opportunity Date",
+        "Became a Sales Qualified Lead Date", "Became a Marketing Qualified Lead Date", "Became a Lead Date", "Buying Role",
+        "Marketing contact status", "Contact unworked", "Time to first engagement",
+    ),
+    counted=(
+        "Number of Pageviews", "hs_analytics_num_page_views", "Number of Sessions", "hs_analytics_num_visits",
+        "Average Pageviews", "Number of event completions", "Number of Form Submissions", "num_conversion_events",
+        "Number of Unique Forms Submitted", "Recent Conversion", "recent_conversion_event_name", "Recent Conversion Date",
+        "Time Last Seen", "Last Page Seen", "Latest Traffic Source", "Number of times contacted", "num_contacted_notes",
+        "Number of Sales Activities", "num_notes", "Marketing emails delivered", "Marketing emails opened",
+        "Marketing emails clicked", "Last marketing email open date", "Last marketing email click date",
+    ),
+    fields={LIFECYCLE: ("Lifecycle Stage", "lifecyclestage"), LEAD_STATUS: ("Lead Status", "hs_lead_status")},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from lqmodel.crm.cells import Limits
 from lqmodel.crm.leads import Lead, Sent, cut
+from lqmodel.crm.names import ExportNames
 from lqmodel.crm.target import Placed, Shown, no_cells, own_cells
 from lqmodel.declarations.crm import STAGES
 from lqmodel.declarations.crms.nutshell import ASSIGNEE, LEGACY_ID, NOTE, NOTE_DATE, TAG, Nutshell
 
 LEADS, FORWARD, BACK, SUPPRESSED = "leads", "stage-forward", "stage-back", "suppressed"
+EXPORT: Final = ExportNames(
+    title="Nutshell",
+    name="nutshell",
+    marks=(
+        "Lead name", "Lead number", "Legacy ID", "Primary company", "Primary person", "Confidence", "Pipeline", "Assignee", "Closed",
+        "Market",
+    ),
+    key=("Legacy ID", "Lead ID", "Lead number", "ID"),
+    taken=("Legacy ID",),
+    created=("Created", "Created date", "Created time", "Date created"),
+    won_at=("Closed", "Closed date", "Closed time", "Date closed"),
+    outcome=("Status",),
+    won=("Won",),
+    lost=("Lost", "Cancelled"),
+    account=("Primary company ID", "Company ID"),
+    by_sales=(
+        "Stage", "Milestone", "Confidence", "Value", "Normalized value", "Assignee", "Tags", "Tag", "Note", "Notes", "Outcome",
+        "Lost reason", "Competitor lost to", "Competitors", "Due date", "Closed", "Closed date", "Last contacted", "Last contacted date",
+        "Last activity", "Overdue", "Days open", "Modified", "Modified date", "Priority", "Stage entered", "Pipeline",
+    ),
+    closed={"Status": ("Won", "Lost", "Cancelled")},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

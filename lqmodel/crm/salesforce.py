@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from lqmodel.crm.cells import Limits, Row, utf16
 from lqmodel.crm.leads import Lead, Sent
+from lqmodel.crm.names import ExportNames
 from lqmodel.crm.target import Placed, Shown, no_cells, option, own_cells, present
 from lqmodel.declarations.crms.salesforce import RATING, STATUS, Salesforce
 
@@ -16,6 +17,30 @@ LEADS, STAGE, SUPPRESSED = "Lead", "Lead-stage", "suppressed"
 LONGEST_LINK: Final = 255
 """Of a field of the type URL."""
 _SIGNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+EXPORT: Final = ExportNames(
+    title="Salesforce",
+    name="salesforce",
+    marks=(
+        "IsConverted", "ConvertedDate", "ConvertedOpportunityId", "LeadSource", "CreatedDate", "NumberOfEmployees", "LastActivityDate",
+        "OwnerId", "Lead ID", "Lead Status", "Lead Owner", "Create Date", "Converted Date", "Company / Account",
+    ),
+    key=("Id", "Lead ID", "Lead Id"),
+    taken=("Id", "Lead ID", "Lead Id"),
+    created=("CreatedDate", "Create Date", "Created Date"),
+    won_at=("ConvertedDate", "Converted Date"),
+    outcome=("IsConverted", "Converted"),
+    won=("true", "1", "yes"),
+    by_sales=(
+        "Status", "Lead Status", "Rating", "OwnerId", "Lead Owner", "Owner Role", "ConvertedAccountId", "Converted Account ID",
+        "ConvertedContactId", "Converted Contact ID", "ConvertedOpportunityId", "Converted Opportunity ID", "Opportunity Name",
+        "Opportunity Amount", "LastModifiedDate", "Last Modified", "Last Modified Date", "LastModifiedById", "SystemModstamp",
+        "LastActivityDate", "Last Activity", "LastViewedDate", "LastReferencedDate", "LastTransferDate", "IsUnreadByOwner", "Unread",
+        "ScoreIntelligenceId", "Lead Score", "Score", "FirstCallDateTime", "FirstEmailDateTime", "ActionCadenceState", "IsDeleted",
+        "MasterRecordId", "Description",
+    ),
+    fields={STATUS: ("Status", "Lead Status"), RATING: ("Rating",)},
+    closed={"IsConverted": ("true", "1", "yes"), "Converted": ("true", "1", "yes")},
+)  # fmt: skip
 
 
 def full_id(short: str) -> str:

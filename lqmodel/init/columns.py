@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -35,7 +35,13 @@ class Choice:
 
 
 def choose(
-    contents: Contents, taken: Iterable[str], answers: Answers, *, account: str | None, history: bool
+    contents: Contents,
+    taken: Iterable[str],
+    answers: Answers,
+    *,
+    account: str | None,
+    history: bool,
+    late: Mapping[str, str],
 ) -> list[Choice]:
     """Decide on every column of a table of attributes, in the file's order.
 
@@ -51,30 +57,42 @@ def choose(
         The column of the company.
     history : bool
         Whether each value has a time of its own, so that later values stand in later rows.
+    late : mapping of str to str
+        Columns that are known to be filled in too late, and why.
     """
     taken = set(taken)
     profiles = [p for p in contents.profiles.values() if p.name not in taken]
-    return [_choose(contents.name, p, answers, account, history) for p in profiles]
+    return [_choose(contents.name, p, answers, account, history, late) for p in profiles]
 
 
-def find_account(contents: Contents, taken: Iterable[str]) -> str | None:
-    """Return the column that names the lead's company by an id that several leads share."""
+def find_account(contents: Contents, taken: Iterable[str], named: str | None = None) -> str | None:
+    """Return the column that names the lead's company by an id that several leads share; ``named``: it alone, if it does."""
     least, most = ACCOUNT_SHARE
     taken = set(taken)
     for p in contents.profiles.values():
         share = p.distinct / max(p.filled, 1)
-        if p.name not in taken and found(p.name, ACCOUNT) and least <= share <= most:
+        called = found(p.name, ACCOUNT) is not None if named is None else p.name == named
+        if p.name not in taken and called and least <= share <= most:
             return p.name
     return None
 
 
-def _choose(source: str, p: Profile, answers: Answers, account: str | None, history: bool) -> Choice:
+def _choose(
+    source: str,
+    p: Profile,
+    answers: Answers,
+    account: str | None,
+    history: bool,
+    late: Mapping[str, str],
+) -> Choice:
     kind: Use = "number" if _is_amount(p) else "category"
     reason = answers.kept(source, p.name)
     if p.name == account:
         return Choice(p.name, "account", "leads of one company stay together")
     if reason is not None:
         return Choice(p.name, kind, reason, accepted=True)
+    if p.name in late and not history:
+        return Choice(p.name, "out", late[p.name], group=late[p.name])
     if " ".join(words(p.name)) in NAMES:
         return Choice(p.name, "display", "a name: shown to people, never learnt from")
     group, why = _against(p, history, kind)

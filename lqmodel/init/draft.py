@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -108,3 +108,8 @@ def slug(called: str, taken: set[str], windows: Iterable[str] = ()) -> str:
         name = f"{plain}_{number}"
     taken |= columns
     return name
+
+
+def counted(names: Sequence[object], one: str, more: str) -> str:
+    """Say how many: ``1 column``, ``2 columns``."""
+    return f"{len(names)} {one if len(names) == 1 else more}"

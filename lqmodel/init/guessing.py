@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from lqmodel.crm import recognise
 from lqmodel.engine import connect
 from lqmodel.errors import UsageError
 from lqmodel.init.activity import Activity, Called, from_events, type_column, winners
 from lqmodel.init.answers import Answers, Ask
 from lqmodel.init.clock import DAY_US, Clock, choose_clock, thresholds, to_days
 from lqmodel.init.columns import Choice, choose, find_account, why_personal
-from lqmodel.init.draft import Draft, Guess, attribute, feature_files
+from lqmodel.init.draft import Draft, Guess, attribute, counted, feature_files
+from lqmodel.init.exported import files_of, told_of
 from lqmodel.init.label import OUTCOMES, Won, find_label, matches_sql
 from lqmodel.init.leaks import without_tell_tales
 from lqmodel.init.profile import Contents, moment_sql, profile
@@ -66,8 +68,10 @@ class _Guessing:
         self.answers = answers
         self.told = [f"left out as asked: {', '.join(answers.drop)} (--drop)"] if answers.drop else []
         self.roles: Roles = find_roles(contents, answers, ask, self.told)
-        self.won: Won = find_label(contents, self.roles, answers, ask, self.told)
         self.leads = contents[self.roles.leads]
+        self.export = recognise(self.leads.profiles)
+        self.told += told_of(self.export, self.leads.name)
+        self.won: Won = find_label(contents, self.roles, answers, ask, self.told)
         self.key = self.roles.keys[self.roles.leads]
         self.dated = self._is_dated()
         self.zone = self._zone(ask)
@@ -166,7 +170,9 @@ class _Guessing:
             return require_column(
                 self.leads, self.answers.account.removeprefix(f"{self.leads.name}."), "--account"
             )
-        account = find_account(self.leads, {self.key, *self.won.where})
+        taken = {self.key, *self.won.where}
+        theirs = self.export.account if self.export else None
+        account = find_account(self.leads, taken) or find_account(self.leads, taken, theirs)
         if account:
             self.told.append(
                 f"leads with the same {account!r} belong to one company and stay together in every split (--account)"
@@ -227,7 +233,10 @@ class _Guessing:
                 [name], "a lead has several rows and nothing says which is the newest (--time NAME=COLUMN)"
             )
             return
-        choices = choose(contents, self._taken(name), self.answers, account=account, history=history)
+        late = self.export.late if self.export and name == self.roles.leads else {}
+        choices = choose(
+            contents, self._taken(name), self.answers, account=account, history=history, late=late
+        )
         if not history:
             choices = without_tell_tales(contents, self.roles.keys[name], choices, base)
         used = [c for c in choices if c.use in ("number", "category")]
@@ -350,6 +359,7 @@ class _Guessing:
             "population": population,
             "evaluation": evaluation,
             "stages": stages,
+            **files_of(self.export, self.key, notes, self.told),
         }, notes
 
     def _lost(self) -> str:
@@ -384,11 +394,6 @@ class _Guessing:
                 f'{clock.unseen:.0%} of the wins come before the first Monday after the lead was made: no snapshot sees them (every = "7d" in the model\'s file)'
             )
         return clock
-
-
-def counted(names: Sequence[object], one: str, more: str) -> str:
-    """Say how many: ``1 column``, ``2 columns``."""
-    return f"{len(names)} {one if len(names) == 1 else more}"
 
 
 def _without_dropped(contents: Contents, answers: Answers) -> Contents:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lqmodel.crm import Recognised, recognise
 from lqmodel.errors import UsageError
 from lqmodel.init.answers import Answers, Ask
 from lqmodel.init.profile import Contents, Profile, number_sql
@@ -55,6 +56,9 @@ def find_label(
         return _of_table(contents[roles.outcomes], roles, told)
     leads = contents[roles.leads]
     key = roles.keys[roles.leads]
+    export = recognise(leads.profiles)
+    if export is not None and (won := _of_export(leads, roles, answers, export, told)) is not None:
+        return won
     candidates = {
         p.name: v for p in leads.profiles.values() if p.name != key and (v := _won_value(p)) is not None
     }
@@ -135,6 +139,58 @@ def _of_leads(
     if roles.times.get(leads.name) and closed:
         told.append(f"it was won at {closed[0]!r} of the same table (--time {OUTCOMES}=COLUMN)")
         return Won(leads.name, where, lost, closed[0], False)
+    return _without_a_clock(leads, where, told)
+
+
+def _of_export(
+    leads: Contents, roles: Roles, answers: Answers, export: Recognised, told: list[str]
+) -> Won | None:
+    """Return what a win looks like in a CRM's export; None where no lead of it was won.
+
+    Raises
+    ------
+    UsageError
+        The column that says so has another name.
+    """
+    title = export.names.title
+    if export.outcome is None:
+        for name in export.names.outcome:
+            if name in export.renamed:
+                raise UsageError(
+                    f"{title} says in {name!r} who was won, and this export has no such column",
+                    where=f"source {leads.name!r}", exists=leads.profiles,
+                    do=f"rename {export.renamed[name]!r} back, or name it and the value of a win: --label COLUMN=VALUE",
+                )  # fmt: skip
+        return None
+    profile = leads.profiles[export.outcome]
+    won, lost = (_levels(profile, meant) for meant in (export.names.won, export.names.lost))
+    if not won:
+        return None
+    rows = sum(n for value, n in profile.levels if value in won)
+    told.append(
+        f"a lead is won where {export.outcome} = {' or '.join(won)} ({rows:,} of {profile.filled:,} leads) (--label COLUMN=VALUE)"
+    )
+    time = answers.times.get(OUTCOMES) or export.won_at
+    where = {export.outcome: _any_of(profile, won)}
+    if time is None or not roles.times.get(leads.name):
+        return _without_a_clock(leads, where, told)
+    told.append(f"it was won at {time!r} of the same table (--time {OUTCOMES}=COLUMN)")
+    time = require_column(leads, time, f"--time {OUTCOMES}")
+    return Won(leads.name, where, {export.outcome: _any_of(profile, lost)} if lost else {}, time, False)
+
+
+def _levels(profile: Profile, meant: Sequence[str]) -> list[str]:
+    """Return the levels that a CRM's values mean, in any letter case."""
+    wanted = {value.casefold() for value in meant}
+    return [value for value, _ in profile.levels if value.casefold() in wanted]
+
+
+def _any_of(profile: Profile, texts: Sequence[str]) -> Any:
+    values = [_value(profile, text) for text in texts]
+    return values if len(values) > 1 else values[0]
+
+
+def _without_a_clock(leads: Contents, where: dict[str, Any], told: list[str]) -> Won:
     told.append(
         "nothing says when a lead was won, so the model has no clock: attributes only, tested on a share of the leads "
         f"(--created COLUMN with --time {OUTCOMES}=COLUMN)"

@@ -12,7 +12,7 @@ from lqmodel.lexicon import MISSING, words
 FORMATS: Final = tuple(
     f"{day}{time}"
     for day in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d-%b-%Y")
-    for time in ("", " %H:%M", " %H:%M:%S")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 )
 US_FORM: Final = "%m/%d/%Y"
 TOP: Final = 60  # levels looked at
@@ -219,7 +219,7 @@ def _moments(table: Table, found: Profile, inner: str) -> Moments | None:
     good = [f for f, n in zip(formats, fits, strict=True) if n == found.filled]
     if not good:
         return None
-    return Moments("local" if "%H" in good[0] else "date", good[0], good[1] if len(good) > 1 else None)
+    return Moments("local" if ":%M" in good[0] else "date", good[0], good[1] if len(good) > 1 else None)
 
 
 def _iso(table: Table, found: Profile, inner: str) -> Moments | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lqmodel.crm import recognise
 from lqmodel.errors import UsageError, nearest
 from lqmodel.init.answers import Answers, Ask
 from lqmodel.init.profile import Contents
@@ -168,6 +169,7 @@ def _lead_score(name: str, column: str, contents: Mapping[str, Contents]) -> flo
     score = 3.0 * sum(r is not None for r in referring)
     score += 4.0 * bool(found(name, LEAD)) - 4.0 * bool(found(name, EVENT) or found(name, OUTCOME))
     score += 2.0 * bool(found(column, ID)) + 1.0 * bool(found(column, LEAD))
+    score += 3.0 * ((export := recognise(table.profiles)) is not None and column == export.key)
     score += 1.0 * ("id" in words(column)) + 0.5 * any(found(t, CREATED) for t in table.times())
     return score + 2.0 * (
         table.table.rows == max(c.table.rows for c in contents.values() if column in c.profiles)
@@ -284,6 +286,9 @@ def _time_of(
         return column
     times = [t for t in table.times() if not found(t, INGESTED)]
     named = [t for t in times if found(t, meaning)]
+    export = recognise(table.profiles) if meaning is CREATED else None
+    if export is not None and export.created in times:
+        named = [t for t in times if t == export.created]
     if meaning is CREATED:
         named = named or [t for t in times if not found(t, CLOSED)]
     ranked = [*named, *(t for t in times if t not in named)] if named or meaning is not CREATED else []

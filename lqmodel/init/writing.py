@@ -136,7 +136,7 @@ def _model(guess: Guess) -> str:
             continue
         document.add(tomlkit.nl())
         note = guess.model_notes.get(name)
-        if name == "stages":
+        if name in ("stages", "crm"):
             document.add(name, _nested(value, note))
             continue
         table = tomlkit.table()
