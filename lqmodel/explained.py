@@ -19,7 +19,7 @@ from lqmodel.reasons.swarm import Swarm, swarm
 from lqmodel.trainingset import Snapshots, hash_share
 from lqmodel.typical import Typical, typical
 
-ROWS: Final = 20_000
+ROWS: Final = 50_000
 """Held-out snapshots that are explained, at most: where there are more, a sample by a hash of lead and moment."""
 DEALS: Final = 4
 """How often each snapshot is told of another, for the gain of a family; their losses are averaged."""

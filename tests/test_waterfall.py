@@ -18,6 +18,7 @@ from matplotlib.ft2font import FT2Font
 from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.reasons import LeadExplanation, Reason
 from lqmodel.reasons.drawing import Drawing, Words
+from lqmodel.reasons.help import Help
 from lqmodel.reasons.waterfall import WIDTH, Ladder, Step, draw, logit
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -232,6 +233,17 @@ def test_it_is_named_for_those_who_do_not_see_it() -> None:
         "no e-mails opened ×0.71, what they do, marketing or sales can change this. "
         "all else ×1.1. who they are ×1.4, what they do ×1.7. about 1 in 20 → about 1 in 9."
     )
+
+
+def test_what_would_help_stands_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    helped = replace(lead(), would_help=Help("L-1042", "MQL", "sales-ready", "none", 3))
+    assert helped.would_help is not None
+    below = helped._repr_html_().removeprefix(lead()._repr_html_())
+    assert re.fullmatch("(<p>[^<]+</p>)+", below)
+    assert " ".join(helped.would_help.lines()[0].split()) in below
+    monkeypatch.setattr(Help, "lines", lambda self: [EVIL, "more"])
+    ET.fromstring(f"<div>{helped._repr_html_()}</div>")
+    assert helped._repr_html_().count("<p>") == 2
 
 
 def test_without_reasons_and_without_certainty() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lqmodel.declarations import from_microseconds
@@ -191,7 +192,9 @@ class LeadExplanation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return self.waterfall()._repr_html_()
+        told = () if self.would_help is None else self.would_help.labelled()
+        below = "".join(f"<p>{escape(clean(line, 400))}</p>" for line in told)
+        return self.waterfall()._repr_html_() + below
 
     def waterfall(self) -> Drawing:
         """Draw the way from the base odds to the lead's odds; see `lqmodel.reasons.waterfall`."""
