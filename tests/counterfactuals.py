@@ -22,9 +22,10 @@ ACTIONABLE: dict[str, Any] = {
     name: {"source": "events", "actionable": True, **table} for name, table in ENGAGEMENT.items()
 }
 COUNTED: dict[str, Any] = {name: t for name, t in ACTIONABLE.items() if t["verb"] not in OF_ROW}
-WHOLE = declare(features={"engagement": ACTIONABLE, "fit": FEATURES["fit"]})
+ZONE = "Europe/Berlin"
+WHOLE = declare(features={"engagement": ACTIONABLE, "fit": FEATURES["fit"]}, model={"zone": ZONE})
 """All verbs: what is read off one row has every world crossed."""
-SWEPT = declare(features={"engagement": COUNTED, "fit": FEATURES["fit"]})
+SWEPT = declare(features={"engagement": COUNTED, "fit": FEATURES["fit"]}, model={"zone": ZONE})
 """The verbs that are combined."""
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
 import pytest
 from conftest import Ended
 from counterfactuals import SWEPT, crossing, opened, steps_of
@@ -26,7 +28,7 @@ from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import what_would_help
 from lqmodel.counterfactual.helping import helped
 from lqmodel.counterfactual.search import Judge, largest, search, worlds
-from lqmodel.declarations import from_microseconds
+from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.encoding import ColumnEncoding, Encoding
 from lqmodel.errors import BadData, NoInput, Refused, UsageError
 from lqmodel.reasons import Help
@@ -331,6 +333,23 @@ def moved_to(scores: Scores, lead: str, stage: str, **state: Any) -> Scores:
     return replace(scores, states=pa.Table.from_pylist(rows, scores.states.schema))
 
 
+def test_a_level_may_have_a_threshold_of_its_own(
+    bundle: Bundle, company: Trained, scored: Scores, helps: tuple[Help, ...]
+) -> None:
+    """Two MQLs whom no step takes to sales: for the level of one of them sales-ready begins at once."""
+    levels = dict(zip(*(scored.features[c].to_pylist() for c in ("lead_id", "industry")), strict=True))
+    stuck = [h.lead_id for h in helps if (h.stage, h.answer) == ("MQL", "none") and levels[h.lead_id]]
+    one, other = stuck[0], next(lead for lead in stuck if levels[lead] != levels[stuck[0]])
+    stored = bundle.declarations.to_json()
+    ready = {"per": "industry", "capacity": {"per_week": {levels[one]: 1, levels[other]: 1}}}
+    kept = {k: v for k, v in stored["model"]["stages"]["sales_ready"].items() if k != "capacity"}
+    stored["model"]["stages"]["sales_ready"] = {**kept, **ready}
+    policy = replace(bundle.policy, per="industry", levels=((levels[one], bundle.policy.mql),))
+    by_level = replace(bundle, declarations=Declarations.from_json(stored), policy=policy)
+    found = asked(by_level, company, scored, one, other)
+    assert [h.answer for h in found] == ["reached", "none"]
+
+
 @pytest.mark.parametrize("stage", ["SAL", "SQL", "Customer"])
 def test_from_sal_on_people_decide(
     stage: str, bundle: Bundle, company: Trained, scored: Scores, everyone: list[str]
@@ -463,6 +482,26 @@ def _infinite(table: pa.Table, lead: str) -> pa.Table:
     durations[table["lead_id"].to_pylist().index(lead)] = float("inf")
     at = table.schema.get_field_index("duration_s")
     return table.set_column(at, "duration_s", pa.array(durations, pa.float64()))
+
+
+def test_rows_of_other_leads_are_not_even_looked_at(
+    bundle: Bundle, company: Trained, scored: Scores, helps: tuple[Help, ...], tmp_path: Path
+) -> None:
+    """From a CSV file, in which a row of another lead is unreadable; and of a lead that never did anything."""
+    help, other = answered(helps, "reaches", 2)[:2]
+    events = pq.read_table(company.root / "data" / "events.parquet")
+    shown = {name: events[name].cast(pa.string()) for name in events.column_names}
+    shown["occurred_at"] = pc.strftime(events["occurred_at"], format="%Y-%m-%dT%H:%M:%SZ")
+    place = events["lead_id"].to_pylist().index(other.lead_id)
+    durations = shown["duration_s"].to_pylist()
+    durations[place] = "long"
+    shown["duration_s"] = pa.array(durations, pa.string())
+    path = tmp_path / "events.csv"
+    csv.write_csv(pa.table(shown), path)
+    (found,) = what_would_help(bundle, company.root, {"events": str(path)}, scored, [help.lead_id])
+    assert found == help
+    with pytest.raises(BadData, match="must hold numbers"):
+        what_would_help(bundle, company.root, {"events": str(path)}, scored, [help.lead_id, other.lead_id])
 
 
 def test_data_without_a_clock_has_nothing_dated_to_add(flat: Trained) -> None:

@@ -14,10 +14,10 @@ import oracle
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from counterfactuals import SWEPT, WHOLE, crossing, fact, opened, steps_of
+from counterfactuals import SWEPT, WHOLE, ZONE, crossing, fact, opened, steps_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import DAY, LEADS, NOON, History, declare, histories, many_histories
+from strategies import DAY, HOUR, LEADS, NOON, History, declare, histories, many_histories
 from worlds import ODD_FEATURES, TEXTS_OF_NUMBERS
 
 import lqmodel.counterfactual.worlds as counterfactual_worlds
@@ -28,7 +28,8 @@ from lqmodel.steps import Step
 FEW = settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-MOMENTS = (NOON - 9 * DAY, NOON, NOON + 1, NOON + 3 * DAY)
+# the second: one minute past midnight in Berlin, so a step of an hour before stands on the date before
+MOMENTS = (NOON - 9 * DAY, NOON + 11 * HOUR + 60_000_000, NOON, NOON + 1, NOON + 3 * DAY)
 ASKED = [(lead, MOMENTS[i % len(MOMENTS)]) for i, lead in enumerate(LEADS)]
 
 
@@ -46,7 +47,7 @@ def by_oracle(
     tables = declared.raw["features"]["engagement"]
     for item in crossed.declared:
         observed = crossed.observed_from.get(item.feature.source)
-        found |= oracle.columns(item.name, tables[item.name], facts, lead, created, as_of, observed)
+        found |= oracle.columns(item.name, tables[item.name], facts, lead, created, as_of, observed, ZONE)
     return found
 
 

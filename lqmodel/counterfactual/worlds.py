@@ -163,17 +163,25 @@ class Crossing:
                 self.crossed(leads, worlds) as (snapshots, facts),
                 features_at(snapshots, facts, self.declared, self.observed_from) as wide,
             ):
-                return self._ordered(wide)
+                return self._ordered(fetch(self._chosen(wide)))
         looked = self.leads.take(np.repeat(leads, len(worlds)))
         keys = pa.array(np.arange(len(looked))).cast(pa.string())
         table = looked.select([AS_OF, CREATED]).append_column(KEY, keys)
         for name, values in self.measures.combined(leads, np.array(worlds)).items():
             table = table.append_column(name, values)
         self.con.con.register(_COMBINED, table)
-        at, names = self.con.table(_COMBINED), frozenset(c.name for c in self.columns)
-        found = self._ordered(features(at, self.facts, self.declared, self.observed_from, names))
+        found = self.con.con.sql(self._finishing).to_arrow_table()
         self.con.con.unregister(_COMBINED)
-        return found
+        return self._ordered(found)
+
+    @cached_property
+    def _finishing(self) -> str:
+        """The query that makes values of combined measures; compiled once, while a table of them is there."""
+        at, names = self.con.table(_COMBINED), frozenset(c.name for c in self.columns)
+        query: str = self.con.compile(
+            self._chosen(features(at, self.facts, self.declared, self.observed_from, names))
+        )
+        return query
 
     @cached_property
     def measures(self) -> Measures | None:
@@ -195,9 +203,12 @@ class Crossing:
             parts.append(table.take(pc.sort_indices(table[KEY].cast(pa.int64()))))
         return Measures.of(pa.concat_tables(parts), self.declared, self.steps)
 
-    def _ordered(self, wide: ir.Table) -> pa.Table:
-        found = fetch(wide.select(KEY, *(c.name for c in self.columns)))
-        return found.take(pc.sort_indices(found[KEY].cast(pa.int64()))).drop_columns([KEY])
+    def _chosen(self, wide: ir.Table) -> ir.Table:
+        return wide.select(KEY, *(c.name for c in self.columns))
+
+    def _ordered(self, found: pa.Table) -> pa.Table:
+        whole = found.combine_chunks()
+        return whole.take(pc.sort_indices(whole[KEY].cast(pa.int64()))).drop_columns([KEY])
 
     @contextmanager
     def crossed(self, leads: Ints, worlds: Sequence[World]) -> Iterator[tuple[ir.Table, dict[str, Facts]]]:

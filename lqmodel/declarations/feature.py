@@ -43,8 +43,7 @@ class Feature(Declared):
     )
     actionable: bool = Field(
         False,
-        description="whether marketing or sales can change it; of engagement that is counted over dated events: "
-        "whether these events may be offered as what would help a lead",
+        description="whether marketing or sales can change it: events that it counts may be offered as what would help",
     )
     title: Titles = Field(
         (),
