@@ -260,19 +260,22 @@ class Model:
         spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
         return explain_lead(self.bundle, scores, lead_id, spoken)
 
-    def explain_all(self, leads: Scores | Run | Snapshots) -> Attributions:
+    def explain_all(self, leads: Scores | Run | Snapshots, language: str | None = None) -> Attributions:
         """Explain many leads at once, as numbers: a beeswarm in a notebook, ``.to_shap()`` for shap's own plots.
 
         Parameters
         ----------
         leads : Scores, Run or Snapshots
             What was scored, or snapshots of a training set.
+        language : str, optional
+            As in `predict`: of titles and pictures.
         """
         from lqmodel.explaining import explain_scores, explain_snapshots
 
+        spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
         if isinstance(leads, Snapshots):
-            return explain_snapshots(self.bundle, leads)
-        return explain_scores(self.bundle, leads)
+            return explain_snapshots(self.bundle, leads, spoken)
+        return explain_scores(self.bundle, leads, spoken)
 
     def what_would_help(
         self,

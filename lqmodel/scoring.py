@@ -228,7 +228,7 @@ def explain_lead(
     row = scored_row(scores, lead_id)
     values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
     as_of, created = moments(values, LOOKED_AT), moments(values, CREATED_AT)
-    numbers = attributions(bundle, values, [lead_id], created, as_of)
+    numbers = attributions(bundle, values, [lead_id], created, as_of, language)
     (found,) = explain_leads(
         numbers.effects,
         values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,9 +145,27 @@ def test_snapshots_are_explained_as_well(model: lq.Model, company: Trained) -> N
 def test_it_shows_itself_as_a_beeswarm(explained: Attributions) -> None:
     drawing = explained.beeswarm(most=3)
     assert explained.beeswarm(most=3) == drawing
-    assert f"odds of {len(explained):,} leads" in drawing.svg
-    assert "nine tenths of the leads" in drawing.svg
+    assert f"how far families move the odds: {len(explained):,} leads" in drawing.svg
+    assert "for nine in ten; low values ×" in drawing.svg
     assert explained._repr_html_() == explained.beeswarm()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("de", ("niedriger Wert", "bei neun von zehn", "wie weit Merkmale", "Zeit auf der Website")),
+        ("ro", ("valoare mare", "la nouă din zece", "de leaduri")),
+        ("nb", ("ukjent, eller uten rekkefølge", "for ni av ti", "i snitt")),
+    ],
+)
+def test_it_speaks_the_readers_language(
+    model: lq.Model, scores: Scores, language: str, parts: tuple[str, ...]
+) -> None:
+    drawn = model.explain_all(scores, language).beeswarm().svg
+    for part in parts:
+        assert part in drawn
+    assert not re.search(r"nine|value|on average", drawn)
+    assert "…" not in drawn
 
 
 def test_without_a_clock(flat: Trained) -> None:

@@ -23,7 +23,8 @@ from lqmodel.languages.conventions import LOCALES, conventions
 from lqmodel.languages.dates import FORMS
 from lqmodel.languages.grammar import GRAMMARS
 from lqmodel.languages.language import meant_by
-from lqmodel.languages.phrases import PHRASES, TOPICS
+from lqmodel.languages.phrases import PHRASES
+from lqmodel.reasons.swarm import SORTS, TOPICS
 
 ALL = [Language.of(name) for name in NAMES]
 PLACE = re.compile(r"\{(\w*)\}")
@@ -74,6 +75,7 @@ def said_in_the_code() -> set[str]:
 
 def test_every_phrase_is_used() -> None:
     made = {f"window.{unit}" for unit in "smhdw"} | {"derived.mean", "derived.max"}
+    made |= {f"swarm.{sort}" for sort in SORTS}
     assert set(PHRASES) - said_in_the_code() - made == set()
 
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.declarations import Column
 from lqmodel.errors import BadData
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.families import Effects, Families
 from lqmodel.reasons.raw import lead_ages, levels, numbers
@@ -49,6 +50,8 @@ class Attributions:
         The feature values that they rest on, one row per lead, in the same order.
     ages : ndarray of float64, shape (n,), or None
         Of the leads, in days; tells "never" from an old last act.
+    language : Language
+        Of titles and pictures.
     """
 
     lead_ids: tuple[str, ...]
@@ -56,6 +59,7 @@ class Attributions:
     effects: Effects
     values: pa.Table
     ages: Floats | None = None
+    language: Language = ENGLISH
 
     @classmethod
     def of(
@@ -67,6 +71,7 @@ class Attributions:
         lead_ids: Sequence[str],
         created: ArrayLike | None = None,
         as_of: ArrayLike | None = None,
+        language: Language = ENGLISH,
     ) -> Attributions:
         """Measure the effects of contributions.
 
@@ -81,6 +86,7 @@ class Attributions:
         lead_ids : sequence of str
         created, as_of : array-like of int64, or None
             Microseconds UTC, shape (n,); with both, "never" is told from an old last act.
+        language : Language, default English
 
         Raises
         ------
@@ -92,7 +98,7 @@ class Attributions:
             raise BadData(f"contributions, values and lead ids must be equally many, got {found}")
         effects = families.measure(contributions, calibrator)
         ids = tuple(map(str, lead_ids))
-        return cls(ids, contributions, effects, values, lead_ages(created, as_of))
+        return cls(ids, contributions, effects, values, lead_ages(created, as_of), language)
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -129,7 +135,7 @@ class Attributions:
         families, speaker = self.effects.families, self.effects.speaker
         read = np.column_stack([self._data(column) for column in families.columns])
         spoken = [read[np.arange(len(self)), speaker[:, i]] for i in range(len(families.declared))]
-        titles = [declared.title for declared in families.declared]
+        titles = [d.titled(self.language.name) or d.title for d in families.declared]
         return _explanation(self.effects.effects, self.effects.base, spoken, titles)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -143,8 +149,8 @@ class Attributions:
 
     def beeswarm(self, most: int = SHOWN) -> Drawing:
         """Draw how far the heaviest families move the odds of these leads, and for which values."""
-        found = swarm(self.effects, self.values, self.ages, most)
-        return draw_swarm(found, f"How far families move the odds of {len(self):,} leads", "leads")
+        found = swarm(self.effects, self.values, self.ages, most, self.language)
+        return draw_swarm(found, self.language.say("swarm", len(self)), self.language)
 
     def _repr_html_(self) -> str:
         return self.beeswarm()._repr_html_()

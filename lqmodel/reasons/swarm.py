@@ -17,10 +17,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lqmodel.declarations import Column
+from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons.drawing import BLUE, GREY, LINE, ORANGE, QUIET, Drawing, Words, decimal, image
 from lqmodel.reasons.families import Effects
 from lqmodel.reasons.raw import numbers
-from lqmodel.reasons.words import ColumnWords, number
+from lqmodel.reasons.words import ColumnWords
 
 Floats = NDArray[np.float64]
 SHOWN: Final = 12
@@ -44,12 +45,6 @@ _MARKS: Final = {
     "other": f'stroke="{GREY}" stroke-width="1"',
 }
 _STROKES: Final = {"low": "h2.8", "middle": "h0", "high": "h0", "other": "v2.6"}
-_NAMES: Final = {
-    "low": "low value",
-    "middle": "middle",
-    "high": "high value",
-    "other": "unknown, or without an order",
-}
 _TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 0.9, 1, 1.1, 1.5, 2, 5, 10, 20, 50, 100)
 
 
@@ -110,7 +105,13 @@ class Swarm:
         return cls(values["step"], tuple(clusters))
 
 
-def swarm(effects: Effects, values: pa.Table, ages: Floats | None = None, most: int = SHOWN) -> Swarm:
+def swarm(
+    effects: Effects,
+    values: pa.Table,
+    ages: Floats | None = None,
+    most: int = SHOWN,
+    language: Language = ENGLISH,
+) -> Swarm:
     """Count snapshots by effect and value, for the families that weigh most.
 
     Parameters
@@ -123,13 +124,15 @@ def swarm(effects: Effects, values: pa.Table, ages: Floats | None = None, most: 
         Of the leads, in days; tells "never" from an old last act.
     most : int, default SHOWN
         Families, by mean absolute effect; ties by name. One that moves nothing is left out.
+    language : Language, default English
+        Of the titles.
     """
     weights = np.abs(effects.effects).sum(axis=0)
     chosen = [i for i in np.argsort(-weights, kind="stable")[:most].tolist() if weights[i] > 0]
     held = effects.effects[:, chosen]
     reach = float(held.max() - held.min()) if held.size else 0.0
     step = math.ceil(max(reach / (COLUMNS - 1), _LEAST_STEP) * 10**_DIGITS) / 10**_DIGITS
-    return Swarm(step, tuple(_cluster(effects, i, step, values, ages) for i in chosen))
+    return Swarm(step, tuple(_cluster(effects, i, step, values, ages, language) for i in chosen))
 
 
 def thirds(values: Floats) -> NDArray[np.int64]:
@@ -149,11 +152,13 @@ def thirds(values: Floats) -> NDArray[np.int64]:
     return sorts
 
 
-def _cluster(effects: Effects, family: int, step: float, values: pa.Table, ages: Floats | None) -> Cluster:
+def _cluster(
+    effects: Effects, family: int, step: float, values: pa.Table, ages: Floats | None, language: Language
+) -> Cluster:
     found, declared = effects.effects[:, family], effects.families.declared[family]
     spoken = np.bincount(effects.speaker[:, family], np.abs(found), len(effects.families.columns))
     column = effects.families.columns[int(np.argmax(spoken))]
-    words = ColumnWords(declared, column)
+    words = ColumnWords(declared, column, language)
     bin_of = np.floor(found / step + 0.5).astype(np.int64)
     bins, where = np.unique(bin_of, return_inverse=True)
     cells = where * len(SORTS) + _sorts(values, column, ages)
@@ -168,7 +173,7 @@ def _sorts(values: pa.Table, column: Column, ages: Floats | None) -> NDArray[np.
     return thirds(numbers(values, column, ages))
 
 
-def draw_swarm(found: Swarm, title: str, unit: str = "snapshots") -> Drawing:
+def draw_swarm(found: Swarm, title: str, language: Language = ENGLISH) -> Drawing:
     """Draw a beeswarm; equal input gives equal bytes.
 
     Parameters
@@ -176,11 +181,10 @@ def draw_swarm(found: Swarm, title: str, unit: str = "snapshots") -> Drawing:
     found : Swarm
     title : str
         What it shows, for those who do not see it.
-    unit : str, default "snapshots"
-        What is counted.
+    language : Language, default English
     """
     scale = _Scale.of(found)
-    parts, y = _key()
+    parts, y = _key(language)
     top = y + 4
     for cluster in found.clusters:
         y += _TEXT.size * LINE + 4
@@ -189,10 +193,9 @@ def draw_swarm(found: Swarm, title: str, unit: str = "snapshots") -> Drawing:
         y += 3 + MOST * _PITCH / 2
         parts += _dots(cluster, found, scale, y)
         y += MOST * _PITCH / 2
-    grid, y = _axis(scale, top, y + 8)
-    return image(
-        title, " ".join(_told(c, found.step, unit) for c in found.clusters), WIDTH, y, [*grid, *parts]
-    )
+    grid, y = _axis(scale, top, y + 8, language)
+    told = " ".join(_told(cluster, found.step, language) for cluster in found.clusters)
+    return image(title, told, WIDTH, y, [*grid, *parts])
 
 
 @dataclass(frozen=True)
@@ -254,23 +257,24 @@ def _dots(cluster: Cluster, found: Swarm, scale: _Scale, y: float) -> Iterator[s
             yield f'<path class="lq-{sort}" d="{"".join(paths[sort])}" fill="none" {_MARKS[sort]}/>'
 
 
-def _key() -> tuple[list[str], float]:
+def _key(language: Language) -> tuple[list[str], float]:
     """Say what the marks mean."""
     parts, x, y = [], 2.0, 11.0
     for sort in SORTS:
-        wide = 10 + _NOTE.width(_NAMES[sort])
+        name = language.say(f"swarm.{sort}")
+        wide = 10 + _NOTE.width(name)
         if x + wide > WIDTH:
             x, y = 2.0, y + 17
         lift = 1.3 if sort == "other" else 0.0
         parts.append(
             f'<path d="M{decimal(x)} {decimal(y - 4 - lift)}{_STROKES[sort]}" fill="none" {_MARKS[sort]}/>'
         )
-        parts.append(_NOTE.at(x + 7, y, _NAMES[sort]))
+        parts.append(_NOTE.at(x + 7, y, name))
         x += wide + 8
     return parts, y
 
 
-def _axis(scale: _Scale, top: float, y: float) -> tuple[list[str], float]:
+def _axis(scale: _Scale, top: float, y: float, language: Language) -> tuple[list[str], float]:
     """Draw lines at round factors, the one that changes nothing stronger; not closer than their labels allow."""
     parts: list[str] = []
     placed: list[float] = []
@@ -282,23 +286,19 @@ def _axis(scale: _Scale, top: float, y: float) -> tuple[list[str], float]:
         placed.append(x)
         line = f'd="M{decimal(x)} {decimal(top)}V{decimal(y)}" stroke="currentColor" fill="none"'
         parts.append(f'<path {line} opacity="{0.4 if tick == 1 else 0.18}"/>')
-        parts.append(_NOTE.at(min(max(x, 16.0), WIDTH - 16), y + 14, f"×{number(tick)}", "middle"))
+        parts.append(_NOTE.at(min(max(x, 16.0), WIDTH - 16), y + 14, f"×{language.number(tick)}", "middle"))
     return parts, y + 20
 
 
-def _told(cluster: Cluster, step: float, unit: str) -> str:
-    """Say how far a family moves the odds: nine tenths of the snapshots, and by value."""
+def _told(cluster: Cluster, step: float, language: Language) -> str:
+    """Say how far a family moves the odds: nine in ten of the leads, and by value."""
     counts = np.array([sum(c) for c in _by_bin(cluster)], dtype=np.float64)
     bins = np.array(cluster.bins) * step
     reached = np.cumsum(counts) / counts.sum()
-    low, high = (math.exp(float(bins[np.searchsorted(reached, q)])) for q in (0.05, 0.95))
-    told = f"{cluster.title}: ×{number(low)} to ×{number(high)} for nine tenths of the {unit}"
-    sides = {
-        sort: float(np.array(getattr(cluster, sort)) @ bins / sum(getattr(cluster, sort)))
-        for sort in ("low", "high")
-        if sum(getattr(cluster, sort))
-    }
-    by_value = ", ".join(
-        f"{sort} values ×{number(math.exp(mean))} on average" for sort, mean in sides.items()
-    )
-    return f"{told}; {by_value}." if by_value else f"{told}."
+    low, high = (language.effect(math.exp(float(bins[np.searchsorted(reached, q)]))) for q in (0.05, 0.95))
+    told = [language.say("swarm.reach", title=cluster.title, low=low, high=high)]
+    for key, of in (("swarm.mean_low", cluster.low), ("swarm.mean_high", cluster.high)):
+        if sum(of):
+            mean = float(np.array(of) @ bins / sum(of))
+            told.append(language.say(key, effect=language.effect(math.exp(mean))))
+    return f"{'; '.join(told)}."
