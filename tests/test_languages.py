@@ -23,8 +23,8 @@ from lqmodel.languages.conventions import LOCALES, conventions
 from lqmodel.languages.dates import FORMS
 from lqmodel.languages.grammar import GRAMMARS
 from lqmodel.languages.language import meant_by
-from lqmodel.languages.phrases import PHRASES
-from lqmodel.reasons.swarm import SORTS, TOPICS
+from lqmodel.languages.phrases import PHRASES, TOPICS
+from lqmodel.reasons.swarm import SORTS
 
 ALL = [Language.of(name) for name in NAMES]
 PLACE = re.compile(r"\{(\w*)\}")
