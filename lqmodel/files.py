@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,44 @@ def write_file(path: Path, data: bytes) -> None:
         built.write_bytes(data)
         _sync_one(built)
         built.replace(path)
+
+
+def append_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append lines to a file, on the disk when this returns; several processes may do it at once.
+
+    A kill leaves some of them, of the last one perhaps a part; the next call ends that line first. So who
+    reads the file must tell a whole line from a part of one.
+
+    Raises
+    ------
+    CannotWrite
+    """
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            if sys.platform != "win32":
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+            size = os.fstat(handle).st_size
+            if size and _last_byte(handle, size) != b"\n":
+                text = f"\n{text}"
+            data = text.encode()
+            while data:
+                data = data[os.write(handle, data) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot write {path}: {error.strerror or error}", do="name a place that you may write to"
+        ) from error
+
+
+def _last_byte(handle: int, size: int) -> bytes:
+    os.lseek(handle, size - 1, os.SEEK_SET)
+    return os.read(handle, 1)
 
 
 def point_symlink(link: Path, target_name: str) -> None:

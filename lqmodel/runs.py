@@ -151,6 +151,12 @@ class Run:
         data = self._verified("handoffs.jsonl").read_bytes()
         return [json.loads(line) for line in data.split(b"\n") if line]
 
+    def before(self) -> Run | None:
+        """Return the run whose stages this one went on from; None if there was none, or it is not beside this one."""
+        wanted = self.manifest["previous_run"]
+        found = sorted(self.folder.parent.glob(f"*-{wanted}")) if wanted else []
+        return Run.open(found[0]) if found else None
+
     def summary(self) -> str:
         """Say in a few lines what the run holds."""
         counts, stages = self.manifest["counts"], self.manifest["stages"]

@@ -24,11 +24,13 @@ import pyarrow.parquet as pq
 from lqmodel import files
 from lqmodel.bundle import Bundle
 from lqmodel.errors import LqmodelError
+from lqmodel.outbox import ACKNOWLEDGED, acknowledge, acknowledged
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores
 
 STEPS = ("os.mkdir", "os.rename", "os.symlink", "os.remove", "os.rmdir", "fcntl.flock", "ctypes.dlsym")
 DAY = 86_400_000_000
+KEYS = [f"{n:032x}" for n in range(6)]
 
 
 def dying_at(step: int) -> None:
@@ -66,7 +68,15 @@ def dying_at(step: int) -> None:
         whole = path.read_bytes()
         torn_bytes(path, whole)
 
+    write = os.write
+
+    def torn_write(handle: int, data: bytes) -> int:
+        done = write(handle, data[: len(data) // 2])
+        count()
+        return done + write(handle, data[len(data) // 2 :])
+
     os.fsync = counted_fsync
+    os.write = torn_write
     Path.write_bytes = torn_bytes  # type: ignore[method-assign,assignment]
     pq.write_table = torn_table
 
@@ -142,6 +152,18 @@ def bundle_problems(folder: Path, versions: set[str], *, had_one: bool) -> Itera
         yield "other files than in the manifest"
 
 
+def ack_problems(out: Path) -> Iterator[str]:
+    """What was acknowledged in peace stays so, and of the others no key is made up or missing once done again."""
+    found = acknowledged(out)
+    if not set(KEYS[:3]) <= found <= set(KEYS):
+        yield f"acknowledged: {sorted(found)}"
+    if len(acknowledged(out)) != acknowledge(out, KEYS[:3]) + len(found):
+        yield "a key was lost"
+    lines = (out / ACKNOWLEDGED).read_text().split("\n")
+    if len(lines) - len(found) > 6:
+        yield f"{len(lines)} lines"
+
+
 def file_problems(path: Path) -> Iterator[str]:
     if path.read_bytes() not in (b"old" * 9, b"new" * 9):
         yield repr(path.read_bytes())
@@ -184,6 +206,11 @@ def scenarios(bundle_folder: Path, out: Path) -> dict[str, Scenario]:
             save_without_exchange,
             lambda: bundle_problems(place, versions, had_one=False),
             lambda: bundle_problems(place, versions, had_one=True),
+        ),
+        "acknowledgements": Scenario(
+            lambda: acknowledge(out, KEYS[:3]),
+            lambda: [acknowledge(out, [key]) for key in KEYS[3:]],
+            lambda: ack_problems(out),
         ),
         "file": Scenario(
             lambda: files.write_file(path, b"old" * 9),

@@ -30,6 +30,7 @@ COMMANDS = (
     "handoffs",
     "nurture",
     "export",
+    "outbox",
     "record",
     "history",
     "promote",

@@ -38,6 +38,7 @@ def fill(folder: Path, text: str = "one") -> None:
     "scenario",
     [
         "file",
+        "acknowledgements",
         "first run",
         "next run",
         pytest.param("next bundle", marks=pytest.mark.slow),

@@ -65,7 +65,7 @@ def export(
         _check_earlier(run, changes_from)
     if set_stage:
         _check_acceptance(run, declarations, project)
-    before = changes_from or _run_before(run)
+    before = changes_from or run.before()
     held = read_held(declarations, declared, root, sources or {}, run.as_of, threads)
     target = target_of(declared, Shown(run.by_points, run.as_of is not None))  # type: ignore[arg-type]
     suppressed = run.table.filter(pc.equal(run.table["status"], SUPPRESSED))[ID].to_pylist()
@@ -132,10 +132,3 @@ def _check_acceptance(run: Run, declarations: Declarations, project: Path) -> No
             where=str(run.folder),
             do="train again, or leave --set-stage out",
         )
-
-
-def _run_before(run: Run) -> Run | None:
-    """Return the run whose stages this one went on from, if its folder is still beside it."""
-    wanted = run.manifest["previous_run"]
-    found = sorted(run.folder.parent.glob(f"*-{wanted}")) if wanted else []
-    return Run.open(found[0]) if found else None
