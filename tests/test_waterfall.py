@@ -282,7 +282,9 @@ def test_a_file_of_its_own_has_a_size_and_paper(tmp_path: Path) -> None:
     drawing = lead().waterfall()
     path = drawing.save(tmp_path / "lead.svg")
     root = ET.parse(path).getroot()
-    assert float(root.attrib["width"]) == pytest.approx(1.25 * WIDTH)
+    left, top, wide, tall = map(float, root.attrib["viewBox"].split())
+    assert (left, top, wide) == (-10, -10, WIDTH + 20)
+    assert float(root.attrib["width"]) / wide == pytest.approx(float(root.attrib["height"]) / tall, abs=1e-3)
     assert "prefers-color-scheme:dark" in path.read_text()
     assert isinstance(drawing, Drawing)
     assert lead()._repr_html_() == f'<div style="max-width:30em">{drawing}</div>'

@@ -19,16 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 from lqmodel.declarations import Column
 from lqmodel.errors import BadData
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.families import Effects, Families
 from lqmodel.reasons.raw import lead_ages, levels, numbers
-from lqmodel.reasons.swarm import SHOWN, draw_swarm, swarm
 
 if TYPE_CHECKING:
     import pandas as pd
     import shap
 
     from lqmodel.calibration import Calibrator
+    from lqmodel.reasons.drawing import Drawing
     from lqmodel.treeshap import Contributions
 
 Floats = NDArray[np.float64]
@@ -147,8 +146,10 @@ class Attributions:
             self.effects.effects, index=pd.Index(self.lead_ids, name="lead_id"), columns=names
         )
 
-    def beeswarm(self, most: int = SHOWN) -> Drawing:
+    def beeswarm(self, most: int = 12) -> Drawing:
         """Draw how far the heaviest families move the odds of these leads, and for which values."""
+        from lqmodel.reasons.swarm import draw_swarm, swarm
+
         found = swarm(self.effects, self.values, self.ages, most, self.language)
         return draw_swarm(found, self.language.say("swarm", len(self)), self.language)
 

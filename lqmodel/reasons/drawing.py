@@ -7,6 +7,7 @@ page may set its own. They keep a contrast of 3 on white and on near-black and d
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _UNKNOWN = 0.75  # of a script that was not measured
 _WORST = 2.5
 _WIDE = 1.1
 _BOLD = 1.13
+_MARGIN = 10.0  # around a file of its own
 _ENLARGED = 1.25  # a file of its own, so that its text is as large as that of a page
 _OWN_PAGE: Final = (
     "<style>svg.lq:root{color-scheme:light dark;color:#24272c;background:#fff}"
@@ -71,7 +73,10 @@ class Drawing:
     def document(self) -> str:
         """Return it as a file of its own, with a size, and paper and ink for light and for dark."""
         head, _, rest = self.svg.partition(">")
-        size = f'width="{decimal(_ENLARGED * self.width)}" height="{decimal(_ENLARGED * self.height)}"'
+        wide, tall = self.width + 2 * _MARGIN, self.height + 2 * _MARGIN
+        frame = f'viewBox="{decimal(-_MARGIN)} {decimal(-_MARGIN)} {decimal(wide)} {decimal(tall)}"'
+        head = re.sub(r'viewBox="[^"]*"', frame, head)
+        size = f'width="{decimal(_ENLARGED * wide)}" height="{decimal(_ENLARGED * tall)}"'
         return f"{head} {size}>{rest.removesuffix('</svg>')}{_OWN_PAGE}</svg>\n"
 
     def save(self, path: Path | str) -> Path:

@@ -12,16 +12,15 @@ from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
 from lqmodel.errors import UsageError
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons.drawing import Drawing
 from lqmodel.reasons.help import Help
 from lqmodel.reasons.raw import Raw
-from lqmodel.reasons.waterfall import Ladder, Step, draw, logit
 from lqmodel.reasons.words import clean
 
 if TYPE_CHECKING:
     import shap
 
     from lqmodel.reasons.attributions import Attributions
+    from lqmodel.reasons.drawing import Drawing
 
 CUT_OFF = math.log(1.05)
 """Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
@@ -198,6 +197,8 @@ class LeadExplanation:
 
     def waterfall(self) -> Drawing:
         """Draw the way from the base odds to the lead's odds; see `lqmodel.reasons.waterfall`."""
+        from lqmodel.reasons.waterfall import Ladder, Step, draw, logit  # scoring draws nothing
+
         reasons = (Step(r.text, r.log_odds, r.kind, r.usual, r.actionable) for r in self.up + self.down)
         start = logit(self.base_probability)
         return draw(
