@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from lqmodel.audit import Audit
     from lqmodel.evaluation import Quality
+    from lqmodel.ledger import Ledger
     from lqmodel.reasons import Help, LeadExplanation
     from lqmodel.reasons.attributions import Attributions
     from lqmodel.tracking import Registered, Tracker
@@ -164,6 +165,12 @@ class Project:
         return Tracker(
             self.settings.tracking_store(self.root), self.settings.state_of(self.root) / "artifacts"
         )
+
+    def ledger(self) -> Ledger:
+        """Open the project's ledger: what runs moved and handed over, and what people did about it."""
+        from lqmodel.ledger import Ledger
+
+        return Ledger.of(self.root, self.settings)
 
     def register(self, model: Model) -> Registered:
         """Log a trained model in MLflow; the first one becomes champion, later ones challenger."""

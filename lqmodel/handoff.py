@@ -23,6 +23,7 @@ def handoffs(
     explained: Sequence[LeadExplanation],
     causes: Sequence[str],
     display: Sequence[Mapping[str, str | None]],
+    routes: Sequence[Mapping[str, str | None]],
     stamp: Mapping[str, Any],
 ) -> tuple[dict[str, Any], ...]:
     """Return handoffs as JSON values, the likeliest first.
@@ -35,12 +36,14 @@ def handoffs(
         For each what handed it over: "probability", or a fact in words.
     display : sequence of mapping
         For each the columns that are shown to people.
+    routes : sequence of mapping
+        For each its account, owner and territory, where they are declared.
     stamp : mapping
         What all of a scoring share: model version, agreement.
     """
     rows = [
-        {**_rounded(why.to_json()), "cause": cause, "display": dict(shown), **stamp}
-        for why, cause, shown in zip(explained, causes, display, strict=True)
+        {**_rounded(why.to_json()), "cause": cause, "display": dict(shown), "route": dict(route), **stamp}
+        for why, cause, shown, route in zip(explained, causes, display, routes, strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: (-row["probability"], row[ID])))
 

@@ -7,6 +7,7 @@ both outcomes is NaN without them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ ECE_BINS = 15
 TOP = 0.10
 """Share of rows, the likeliest first, that lift looks at."""
 _LEAST_P = 1e-15
+Z_90 = 1.6448536269514722
 
 
 def mean(values: Floats, weight: Floats | None = None) -> float:
@@ -105,6 +107,27 @@ METRICS: dict[str, Callable[[Floats, Floats, Floats | None], float]] = {
     "ece": ece,
     "lift_at_10": lift,
 }
+
+
+def wilson(wins: int, n: int, z: float = Z_90) -> tuple[float, float]:
+    """Return Wilson's interval of a share; of independent rows, with no bootstrap that few rows could not bear.
+
+    (p + z²/2n ± z √(p(1 - p)/n + z²/4n²)) / (1 + z²/n), with p = wins / n (Wilson 1927).
+
+    Parameters
+    ----------
+    wins : int
+    n : int
+        At least 1.
+    z : float, default 1.645
+        Quantile of the normal distribution: 90 % of it lie within ± z.
+
+    >>> [round(x, 3) for x in wilson(3, 10)]
+    [0.127, 0.558]
+    """
+    p, spread = wins / n, z * z / n
+    middle, half = p + spread / 2, z * math.sqrt(p * (1 - p) / n + spread / (4 * n))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def _by_score(y: Floats, p: Floats, weight: Floats | None) -> tuple[Floats, Floats]:

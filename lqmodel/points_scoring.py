@@ -18,6 +18,7 @@ from lqmodel.languages import ENGLISH, Language
 from lqmodel.points import NOTICE, Bools, PointReason, PointsExplanation, PointsTable
 from lqmodel.reasons.raw import lead_ages
 from lqmodel.roster import ID, check_moment, cutoffs, everyone, skipped
+from lqmodel.sampling import with_draws
 from lqmodel.scores import (
     CREATED_AT,
     LOOKED_AT,
@@ -30,6 +31,7 @@ from lqmodel.scores import (
     facts_of,
     moments,
     read_digest,
+    routed,
     scored_row,
     values_at,
 )
@@ -83,7 +85,7 @@ def score_by_points(
     held = table.holds(values, _ages(values))
     facts = facts_of(declarations, values)
     walked = walk(leads, values, table.points(held), facts, as_of, table.policy(), previous, acts)
-    scored = _scored(table, values, held)
+    scored = with_draws(_scored(table, values, held), walked, facts, declarations, table.policy())
     agreement = declarations.model.agreement
     return Scores(
         model=declarations.name,
@@ -94,7 +96,7 @@ def score_by_points(
         states=walked.states,
         skipped=skipped(leads, inputs, {}, declarations.model.population.source),
         handoffs=_handoffs(table, values, scored, walked, leads),
-        inputs=read_digest(inputs, acts, as_of),
+        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement.version if agreement else None,
         policy=table.policy().version,
@@ -151,7 +153,7 @@ def _handoffs(
     up, down = table.reasons(chosen, _ages(chosen))
     looked = moments(chosen, LOOKED_AT)
     agreement = table.declarations.model.agreement
-    display = displayed(table.declarations, leads, chosen)
+    display, routes = (part(table.declarations, leads, chosen) for part in (displayed, routed))
     causes = moved.cause_names()[rows]
     found = [
         {
@@ -171,6 +173,7 @@ def _handoffs(
             "rest": 0.0,
             "cause": _cause(table, causes[i]),
             "display": display[i],
+            "route": routes[i],
             "language": table.language.name,
             "model_version": table.version,
             "agreement": agreement.version if agreement else None,

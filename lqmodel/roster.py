@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import ibis
@@ -70,11 +70,14 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     -------
     pyarrow.Table
         ``lead_id``; ``__reason`` why it is not scored, null if it is; ``__came`` the episode that it is in,
-        null before any; ``__won`` whether that is known to be won; and the columns that are shown to people.
+        null before any; ``__won`` whether that is known to be won; ``__account``, ``__owner`` and
+        ``__territory`` where they are declared; and the columns that are shown to people.
     """
     model = scorer.declarations.model
     leads = inputs.facts[model.population.source]
-    table = one_row_each(leads, as_of) if model.population.episodes else leads.table
+    routes, display = model.routes(), leads.source.display
+    kept = {*display, *routes.values()}
+    table = one_row_each(leads, as_of, kept) if model.population.episodes else leads.table
     reason: ir.Value = ibis.null("string")
     if as_of is not None:
         seen = materialise(inputs.con, SEEN, _seen(inputs, model, as_of))
@@ -88,19 +91,22 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
     came = {CAME: ibis.literal(1, "int64"), WON: ibis.literal(False)}
     if as_of is not None:
         came = {CAME: table[EPISODE].cast("int64"), WON: table.is_won.fill_null(False)}
-    shown = {name: table[name].cast("string") for name in leads.source.display}
+    shown = {name: table[name].cast("string") for name in display}
+    shown |= {f"__{name}": table[column].cast("string") for name, column in routes.items()}
     return fetch(table.select(**{ID: table[KEY], REASON: reason}, **came, **shown).order_by(ID))
 
 
-def one_row_each(leads: Facts, as_of: int | None) -> ir.Table:
-    """Return the newest row of each lead that was known before as_of, else its newest; of equals the greatest values."""
+def one_row_each(leads: Facts, as_of: int | None, columns: Collection[str] | None = None) -> ir.Table:
+    """Return these columns (default: those that are shown) of the newest row of each lead that was known before as_of, else its newest; of equals the greatest values."""
     table = leads.table
     moment = FOREVER if as_of is None else as_of
     table = table.mutate(__then=((table[OCCURRED] < moment) & (table[KNOWN] < moment)).ifelse(1, 0))
     newest = ibis.rank().over(group_by=KEY, order_by=[table["__then"].desc(), table[OCCURRED].desc()])
     table = table.mutate(__rank=newest)
     table = table.filter(table["__rank"] == 0)
-    return table.group_by(KEY).aggregate(**{c: table[c].max() for c in leads.source.display})
+    return table.group_by(KEY).aggregate(
+        **{c: table[c].max() for c in sorted(columns if columns is not None else leads.source.display)}
+    )
 
 
 def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lqmodel import engine
-from lqmodel.declarations import Declarations
+from lqmodel.declarations import Declarations, Handoffs
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
 from lqmodel.inputs import Inputs
@@ -199,11 +199,18 @@ def all_leads(leads: pa.Table, scored: pa.Table, walked: Walked, as_of: int | No
     return pa.table(table | {"model_version": pa.array([version] * len(leads), pa.string())})
 
 
-def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None) -> str:
-    """Return a hash of all that was read: sources, and the acts that were known; their order changes nothing."""
-    if acts is None:
-        return inputs.digest()
-    return hashlib.sha256(f"{inputs.digest()}\n{acts_digest(acts, as_of or 0)}".encode()).hexdigest()
+def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None, rules: Handoffs) -> str:
+    """Return a hash of all that was read: sources, acts that were known, and what a run holds of handoffs.
+
+    The order of rows and acts changes nothing.
+    """
+    parts = [inputs.digest()]
+    if acts is not None:
+        parts.append(acts_digest(acts, as_of or 0))
+    owners = rules.owners
+    if rules.sample or owners.columns():
+        parts.append(repr((rules.sample, owners.column, owners.territory)))
+    return parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _repeat(as_of: int, n: int) -> pa.Array:
@@ -215,6 +222,16 @@ def displayed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> 
     columns = declarations.sources[declarations.model.population.source].display
     shown = leads.take(pc.index_in(chosen[ID], leads[ID])).select(columns)
     return shown.to_pylist() if columns else [{}] * len(chosen)
+
+
+def routed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> list[dict[str, str | None]]:
+    """Return for each chosen lead its account, and what says whom its handoff goes to; null where nothing does."""
+    routes = declarations.model.routes()
+    rows = leads.take(pc.index_in(chosen[ID], leads[ID])).to_pylist()
+    return [
+        {name: row[f"__{name}"] if name in routes else None for name in ("account", "owner", "territory")}
+        for row in rows
+    ]
 
 
 def scored_row(scores: Scored, lead_id: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
 from lqmodel.roster import ID, REASON, check_moment, cutoffs, everyone, skipped
+from lqmodel.sampling import with_draws
 from lqmodel.scores import (
     CREATED_AT,
     LOOKED_AT,
@@ -33,6 +34,7 @@ from lqmodel.scores import (
     levels_at,
     moments,
     read_digest,
+    routed,
     scored_row,
     values_at,
 )
@@ -99,6 +101,7 @@ def score(
     levels = levels_at(declarations, values)
     walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts, levels)
     scored = _scored(bundle, values, effects, margin, language)
+    scored = with_draws(scored, walked, facts, declarations, bundle.policy)
     unseen = bundle.encoding.unseen(values)
     skew = bundle.reference.compare(values, declarations.columns(), len(values))
     source = declarations.model.population.source
@@ -112,7 +115,7 @@ def score(
         states=walked.states,
         skipped=skipped(leads, inputs, unseen, source),
         handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, language),
-        inputs=read_digest(inputs, acts, as_of),
+        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
         policy=bundle.policy.version,
@@ -204,7 +207,8 @@ def _handoffs(
         "agreement": model.agreement.version if model.agreement else None,
     }
     causes = [cause_words(bundle.declarations, name, language) for name in moved.cause_names()[rows]]
-    return handoffs(explained, causes, displayed(bundle.declarations, leads, chosen), stamp)
+    display, routes = (part(bundle.declarations, leads, chosen) for part in (displayed, routed))
+    return handoffs(explained, causes, display, routes, stamp)
 
 
 def _value_columns(bundle: Bundle) -> set[str]:

@@ -62,7 +62,7 @@ def readings(
     with_label : bool
         Scoring without a clock needs no label column.
     display : bool
-        Also read the columns of the leads that are shown to people.
+        Also read the columns of the leads that are shown to people, or say whom a handoff goes to.
     """
     model = declarations.model
     columns: dict[str, set[str]] = {name: set() for name in declarations.used_sources()}
@@ -92,6 +92,7 @@ def readings(
         texts[model.population.source].add(model.population.account)
     if display:
         columns[model.population.source].update(declarations.sources[model.population.source].display)
+        columns[model.population.source].update(model.routes().values())
     return {
         name: Reading(
             frozenset(numbers[name]),

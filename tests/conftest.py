@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas  # noqa: F401 - first of all, so that `predict` in this process keeps nothing out
 import pytest
+from nights import Databases, databases
 from once import once
 from projects import Trained, train, write_company, write_flat
 
 from lqmodel.cli import main
+from lqmodel.ledger import Ledger
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,19 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         train(root, register=2)
 
     return Trained(once(tmp_path_factory, "flat", build))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Both databases that a ledger may lie in; PostgreSQL runs once for each worker that needs it."""
+    with databases(request.param, tmp_path_factory.mktemp("stores")) as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(store: Databases, tmp_path: Path) -> Ledger:
+    """A ledger in which nothing was ever recorded."""
+    return store.ledger(tmp_path)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ def write_night(
     episodes: Mapping[str, int] | None = None,
     unscored: Mapping[str, str] | None = None,
     gone: Mapping[str, str] | None = None,
-    more: Mapping[str, Mapping[str, Any]] | None = None,
+    draws: Mapping[str, float] | None = None,
+    accounts: Mapping[str, str] | None = None,
+    owners: Mapping[str, str] | None = None,
+    territories: Mapping[str, str] | None = None,
 ) -> Run:
     """Write the run of a day in which these leads stand at these stages.
 
@@ -62,6 +65,7 @@ def write_night(
                 "cause": "probability" if moved else None,
                 "entered_at": day * DAY if moved else entered.get(lead),
                 "reasons_up": "looked at the prices" if scored else None,
+                "draw": (draws or {}).get(lead),
             }
         )
     handed = [
@@ -76,7 +80,11 @@ def write_night(
             "cause": "probability",
             "up": [{"text": "looked at the prices"}],
             "display": {"name": f"Person {lead}"},
-            **(more or {}).get(lead, {}),
+            "route": {
+                "account": (accounts or {}).get(lead),
+                "owner": (owners or {}).get(lead),
+                "territory": (territories or {}).get(lead),
+            },
         }
         for lead in sorted(handed, key=lambda lead: (-chance[lead], lead))
     ]
@@ -111,6 +119,7 @@ TABLE = pa.schema(
         "cause": pa.string(),
         "entered_at": pa.timestamp("us", "UTC"),
         "reasons_up": pa.string(),
+        "draw": pa.float64(),
     }
 )
 

@@ -32,6 +32,7 @@ COMMANDS = (
     "export",
     "outbox",
     "record",
+    "feedback",
     "history",
     "promote",
     "demo",

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from killed import DAY
-from nights import NOW, Databases, databases, rows, write_night
+from nights import NOW, Databases, rows, write_night
 from sqlalchemy import insert, text
 
 from lqmodel.errors import BadData, CannotWrite, NoInput, Refused, UsageError
-from lqmodel.ledger import Ledger
+from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.ledger.tables import CHAIN, HANDOFFS, PARTS, RUNS, TRANSITIONS
 from lqmodel.runs import Run
 from lqmodel.stages import STAGES
-
-ENGINES = ("sqlite", "postgres")
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    with databases(request.param, tmp_path_factory.mktemp("stores")) as made:
-        yield made
-
-
-@pytest.fixture
-def ledger(store: Databases, tmp_path: Path) -> Ledger:
-    return store.ledger(tmp_path)
 
 
 def moves(ledger: Ledger) -> list[tuple[str, str, str]]:
@@ -393,6 +380,7 @@ def test_law_any_change_of_any_cell_is_found(
     folder = tmp_path_factory.mktemp("cells")
     ledger = Ledger(store.fresh(), folder / "state")
     recorded_nights(ledger, folder)
+    ledger.say([Feedback("b", "accepted", 2 * DAY, person="kim")], Spoken(), NOW)
     table = data.draw(st.sampled_from([CHAIN, *PARTS.values()]))
     row = data.draw(st.sampled_from(rows(ledger, table)))
     name = data.draw(st.sampled_from([c.name for c in table.columns if c.name != "seq"]))

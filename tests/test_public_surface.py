@@ -16,10 +16,10 @@ from lqmodel.evaluation import Quality
 from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 
-COMMANDS = "init check simulate train evaluate predict explain handoffs nurture export outbox record history promote demo"
+COMMANDS = "init check simulate train evaluate predict explain handoffs nurture export outbox record feedback history promote demo"
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
-    Project: "files sources settings root check declarations inputs load_model points register tracker train training_set",
+    Project: "files sources settings root check declarations inputs ledger load_model points register tracker train training_set",
     Model: "bundle trained root quality evaluate explain explain_all nurture predict probability save what_would_help",
     Snapshots: """table columns declarations counts as_of created groups lead_ids won fact features split take
         to_pandas""",

@@ -25,6 +25,7 @@ from lqmodel.classifier import LeadClassifier
 from lqmodel.declarations import VERBS, DeclaredFeature, Duration, Feature, Model, ProjectFiles, Source
 from lqmodel.declarations.base import Declared, short
 from lqmodel.declarations.crm import LEAD_ID, Levels, Page, Pairs, Said
+from lqmodel.declarations.handoffs import Absences, Teams
 from lqmodel.declarations.model import ClassifierOptions
 from lqmodel.declarations.points import Worths
 from lqmodel.declarations.source import Addresses, Reasons
@@ -71,6 +72,17 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
         "`employees = { ge = 50, points = 10 }` by a number, `visits = { window = '7d', ge = 2, points = 5 }` in another "
         "window than the widest, a list of such tables, of which each that holds counts, or "
         "`industry = { software = 15, retail = 5 }` by level",
+    ),
+    (
+        Teams,
+        "teams",
+        "a table of team = who is in it, and which values of the territory are theirs: `{ north = { people = ['a', 'b'], "
+        "territory = ['DE', 'AT'] } }`; one team may have no territory and takes the rest",
+    ),
+    (
+        Absences,
+        "absences",
+        "a table of person = a first and a last day, or a list of such pairs: `{ a = ['2026-01-05', '2026-01-16'] }`",
     ),
     (Wake, "sleep", "a duration, or `'never'`: without a date"),
     (Whole, "whole number or table", "`40`, or by level `{ north = 25, south = 15 }`"),

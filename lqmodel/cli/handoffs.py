@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json, right_now
 from lqmodel.cli.explain import LATEST, RunOption, bundle_of, declarations_of
 from lqmodel.cli.predict import ModelOption
+from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
     from lqmodel.languages import Language
@@ -27,12 +28,28 @@ def command(
         typer.Option("--language", help="Reword them: en, de, ro or nb; default: as the run froze them."),
     ] = None,
     model: ModelOption = None,
+    status: Annotated[
+        list[str],
+        typer.Option("--status", help="From the ledger: those that came to this; repeatable."),
+    ] = [],  # noqa: B006
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="From the ledger: those that nobody answered in time.")
+    ] = False,
+    owner: Annotated[str | None, typer.Option(help="From the ledger: those of this owner.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """List the leads that a run hands over to sales, each with its reasons."""
+    """List the leads that a run hands over to sales, each with its reasons; or what became of recorded ones."""
     from lqmodel.languages import Language
     from lqmodel.runs import Run
 
+    if status or overdue or owner is not None:
+        if run is not None or language is not None:
+            raise UsageError(
+                "--run and --language go with the handoffs of one run, and the ledger holds all of them",
+                do="leave them out, or leave out --status, --overdue and --owner",
+            )
+        _recorded(project, status, overdue, owner, most, format)
+        return
     read = Run.open(run or project / LATEST)
     note(f"run {read.folder.name}")
     found = read.handoffs()[:most]
@@ -45,6 +62,25 @@ def command(
         from lqmodel.handoff import handoff_text
 
         typer.echo("\n\n".join(map(handoff_text, found)) or spoken.say("no_handoffs"))
+
+
+def _recorded(
+    project: Path, statuses: list[str], overdue: bool, owner: str | None, most: int | None, format: Format
+) -> None:
+    from lqmodel.ledger import STATUSES, Ledger
+    from lqmodel.ledger.telling import handoffs_text
+
+    for status in statuses:
+        if status not in STATUSES:
+            raise UsageError(
+                f"--status {status!r}: no handoff comes to that", exists=STATUSES, do="name one of these"
+            )
+    now = right_now()
+    found = Ledger.of(project).handoffs(now, statuses=statuses or None, overdue=overdue, owner=owner)[:most]
+    if format is Format.json:
+        print_json(found)
+    else:
+        typer.echo(handoffs_text(found, now))
 
 
 def _reworded(

@@ -107,8 +107,8 @@ def _by_model(
     record: bool | None,
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment
-    from lqmodel.ledger import Night
     from lqmodel.locating import ADDRESS_PREFIX, find_model
+    from lqmodel.nightly import Night, handled
     from lqmodel.runs import previous_run
     from lqmodel.scoring import score
     from lqmodel.settings import Settings
@@ -117,12 +117,14 @@ def _by_model(
         keep_out()  # MLflow, which finds all others, needs them
     with step("loading the model"):
         bundle, address, root = find_model(model, project)
+        bundle = handled(bundle, project)
     when, settings = moment(bundle, as_of), Settings.read()
     spoken = settings.language_of(language, bundle.declarations.model.language)
     night = Night.of(project, bundle, when, record, right_now())
     with step("scoring"):
         before = previous_run(out, bundle, when)
-        scores = score(bundle, root, sources, when, before, settings.threads, spoken)
+        acts = night.acts(bundle.declarations.name, when)
+        scores = score(bundle, root, sources, when, before, settings.threads, spoken, acts)
     return night.keep(scores, out, address)
 
 
@@ -137,7 +139,7 @@ def _by_points(
     record: bool | None,
 ) -> tuple[Run, tuple[str, ...]]:
     from lqmodel.api import moment, open_project
-    from lqmodel.ledger import Night
+    from lqmodel.nightly import Night
     from lqmodel.points import PointsTable
     from lqmodel.points_scoring import score_by_points
     from lqmodel.runs import previous_run
@@ -153,5 +155,8 @@ def _by_points(
     night = Night.of(project, table, when, record, right_now())
     with step("scoring"):
         before = previous_run(out, table, when)
-        scores = score_by_points(declarations, opened.root, sources, when, before, settings.threads, spoken)
+        acts = night.acts(declarations.name, when)
+        scores = score_by_points(
+            declarations, opened.root, sources, when, before, settings.threads, spoken, acts
+        )
     return night.keep(scores, out, f"models/{declarations.name}.toml")

@@ -16,10 +16,10 @@ def command(
     run: RunOption = None, project: ProjectOption = Path(), format: FormatOption = Format.text
 ) -> None:
     """Record a run in the ledger, as `predict` does where one was begun; again is a no-op."""
-    from lqmodel.ledger import Ledger
+    from lqmodel.nightly import record
     from lqmodel.runs import Run
 
-    recorded = Ledger.of(project).record(Run.open(run or project / LATEST), right_now())
+    recorded = record(Run.open(run or project / LATEST), project, right_now())
     for each in recorded:
         for text in each.notices:
             note(f"notice: {text}")

@@ -1,6 +1,7 @@
 """The frozen, typed mirror of a project's TOML files."""
 
 from lqmodel.declarations.feature import Column, Feature
+from lqmodel.declarations.handoffs import Absence, Handoffs, Owners, Sample, Team
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
@@ -33,6 +34,7 @@ __all__ = [
     "EVER",
     "NEVER_WAKES",
     "VERBS",
+    "Absence",
     "ActiveDays",
     "Attribute",
     "Column",
@@ -45,20 +47,24 @@ __all__ = [
     "Distinct",
     "Duration",
     "Feature",
+    "Handoffs",
     "Latest",
     "Max",
     "Mean",
     "Model",
     "OfRow",
+    "Owners",
     "Points",
     "ProjectFiles",
     "Recency",
     "SalesReady",
+    "Sample",
     "Share",
     "Source",
     "Stages",
     "Sum",
     "Taken",
+    "Team",
     "Tenure",
     "Trend",
     "Value",

@@ -173,6 +173,11 @@ def _check_model_columns(model: Model, sources: Sources, file: TomlFile) -> None
         name = model.label.source if part == "label" else model.population.source
         if column not in sources[name].display:
             _check_allowed(column, name, sources[name], f"{part}.{key}", file, (part, key, column))
+    leads = model.population.source
+    for key in ("column", "territory"):
+        column, at = getattr(model.handoffs.owners, key), ("handoffs", "owners", key)
+        if column is not None and column not in sources[leads].display:
+            _check_allowed(column, leads, sources[leads], ".".join(at), file, at)
 
 
 def _check_fact(

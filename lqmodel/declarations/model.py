@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
 from lqmodel.declarations.crms import Crm
+from lqmodel.declarations.handoffs import Handoffs
 from lqmodel.declarations.points import Points
 from lqmodel.declarations.stages import Stages
 from lqmodel.declarations.values import Duration, DurationField, Length, Names, Spoken, Where, Zone
@@ -157,6 +158,9 @@ class Model(Declared):
     stages: Stages = Field(description="what follows from a probability")
     points: Points | None = Field(None, description="what a lead is worth until there are wins enough")
     agreement: Agreement | None = Field(None, description="what marketing and sales signed")
+    handoffs: Handoffs = Field(
+        Handoffs(), description="what happens to a handoff; scoring and training do not look at it"
+    )
     crm: Crm = Field(Crm(), description="what CRM files hold; scoring and training do not look at it")
 
     @model_validator(mode="after")
@@ -187,6 +191,16 @@ class Model(Declared):
         if self.crm.hubspot is not None and self.stages.sql.after == "acceptance":
             self.crm.hubspot.check_acceptance(("crm", "hubspot"))
         return self
+
+    def routes(self) -> dict[str, str]:
+        """Return account, owner and territory → the declared columns of the leads' source that hold them."""
+        owners = self.handoffs.owners
+        named = {
+            "account": self.population.account,
+            "owner": owners.column,
+            "territory": owners.territory,
+        }
+        return {name: column for name, column in named.items() if column is not None}
 
     def facts(self) -> tuple[str, ...]:
         """Return the names of all that gates, points, baselines and segments look at, sorted."""

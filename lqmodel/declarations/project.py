@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from lqmodel.declarations.checking import (
 )
 from lqmodel.declarations.checking_points import check_points
 from lqmodel.declarations.feature import Column, DeclaredFeature
+from lqmodel.declarations.handoffs import Handoffs
 from lqmodel.declarations.loading import TomlFile, load_features, load_model, load_sources
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Worth
 from lqmodel.declarations.source import Source
 from lqmodel.errors import NoInput, UsageError
 
+BESIDE = ("crm", "handoffs")
+"""Tables of a model that say what follows from a score: they may change without another model."""
 __all__ = ["SOURCES_FILE", "UNTIMED", "Declarations", "DeclaredFeature", "ProjectFiles"]
 
 
@@ -88,14 +91,18 @@ class Declarations:
         return {name: self.sources[name] for name in sorted(names)}
 
     def fingerprint(self) -> str:
-        """SHA-256 of what scores rest on: the declarations without the addresses of the data and the CRMs' mappings."""
+        """SHA-256 of what scores rest on: the declarations without the addresses of the data, and without `BESIDE`."""
         raw = {k: v for k, v in self.raw.items() if k != "sources"}
-        raw["model"] = {k: v for k, v in self.raw["model"].items() if k != "crm"}
+        raw["model"] = {k: v for k, v in self.raw["model"].items() if k not in BESIDE}
         raw["sources"] = {
             name: {k: v for k, v in table.items() if k != "uri"}
             for name, table in self.raw["sources"].items()
         }
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+
+    def handled(self, handoffs: Handoffs) -> Declarations:
+        """Return these declarations with other rules for handoffs, which are no part of what a model learnt."""
+        return replace(self, model=self.model.model_copy(update={"handoffs": handoffs}))
 
     def to_json(self) -> dict[str, Any]:
         """Return a copy that :meth:`from_json` takes, of JSON values only."""

@@ -1,11 +1,29 @@
 """Runs compared, handoffs frozen, and what people did about them: a store that is only ever appended to.
 
-scores ──> night ──> run ──> recording (comparing) ──> chain ──> store: SQLite, or PostgreSQL for teams
+run ──> recording (comparing, handing) ──┐
+people ──> feedback ──────────────────────┴──> chain ──> store: SQLite, or PostgreSQL for teams
 """
 
+from lqmodel.ledger.answers import STATUSES
+from lqmodel.ledger.feedback import Feedback, Spoken, Taken
+from lqmodel.ledger.feedbackfile import FeedbackFile, read_feedback, write_rejects
 from lqmodel.ledger.ledger import Ledger
-from lqmodel.ledger.night import Night
+from lqmodel.ledger.outcomes import won_within
 from lqmodel.ledger.recording import Recorded
+from lqmodel.ledger.report import LoopReport
 from lqmodel.ledger.verifying import Verified
 
-__all__ = ["Ledger", "Night", "Recorded", "Verified"]
+__all__ = [
+    "STATUSES",
+    "Feedback",
+    "FeedbackFile",
+    "Ledger",
+    "LoopReport",
+    "Recorded",
+    "Spoken",
+    "Taken",
+    "Verified",
+    "read_feedback",
+    "won_within",
+    "write_rejects",
+]

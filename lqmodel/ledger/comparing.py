@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from lqmodel.files import sha256
 from lqmodel.ledger.chain import compact
 from lqmodel.roster import ID
 from lqmodel.runs import Run
+from lqmodel.sampling import DRAW
 from lqmodel.stages import LEAD, MQL, RECYCLED, SALES_READY, STAGES
 from lqmodel.states import EPISODE
 
@@ -28,10 +29,14 @@ STANDING = pa.schema({ID: pa.string(), EPISODE: pa.int64(), "stage": pa.string()
 
 @dataclass(frozen=True)
 class Moves:
-    """What a run did, as rows of the tables `transitions` and `handoffs`."""
+    """What a run did: rows of `transitions`, and what will be rows of `handoffs`.
+
+    ``handoffs`` stand by likelihood, ``sample`` by their draws.
+    """
 
     transitions: tuple[Mapping[str, Any], ...]
     handoffs: tuple[Mapping[str, Any], ...]
+    sample: tuple[Mapping[str, Any], ...]
 
 
 def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
@@ -57,15 +62,7 @@ def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
     handed = {handoff[ID]: handoff for handoff in run.handoffs()}
     transitions, handoffs = [], []
     for row in moved.to_pylist():
-        stood = row.pop("__before")
-        common = {
-            "run_id": run.run_id,
-            "model": run.manifest["model"]["name"],
-            ID: row[ID],
-            EPISODE: row[EPISODE],
-            "as_of": run.as_of,
-            **{name: row[name] for name in CHANCE},
-        }
+        stood, common = row.pop("__before"), _common(run, row)
         transitions.append(
             common
             | {
@@ -78,8 +75,28 @@ def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
         is_handed = row[ID] in handed or row["stage"] == STAGES[SALES_READY]
         if stood in BEFORE_SALES and is_handed and row[ID] in facts:
             handoff = handed.get(row[ID]) or {**row, "cause": UNRECORDED}
-            handoffs.append(common | _handoff(run, handoff, facts[row[ID]]))
-    return Moves(tuple(transitions), tuple(sorted(handoffs, key=_likeliest)))
+            route = {"route": handoff.get("route", {})}
+            handoffs.append(common | _handoff(run, handoff, facts[row[ID]]) | route)
+    return Moves(tuple(transitions), tuple(sorted(handoffs, key=_likeliest)), tuple(_sample(run)))
+
+
+def _common(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "model": run.manifest["model"]["name"],
+        ID: row[ID],
+        EPISODE: row[EPISODE],
+        "as_of": run.as_of,
+        **{name: row[name] for name in CHANCE},
+    }
+
+
+def _sample(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield the leads that the run drew, by their draws."""
+    drawn = run.table.filter(pc.is_valid(run.table[DRAW])).sort_by(DRAW)
+    facts = _facts(run, drawn)
+    for row in drawn.to_pylist():
+        yield _common(run, row) | _handoff(run, {**row, "cause": DRAW}, facts[row[ID]]) | {"route": {}}
 
 
 def _leads(run: Run) -> pa.Table:
@@ -113,7 +130,7 @@ def _facts(run: Run, moved: pa.Table) -> dict[str, dict[str, Any]]:
 
 def _handoff(run: Run, handoff: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Freeze what is known of a handoff."""
-    known = ("run_id", ID, "as_of", "cause", "agreement", *CHANCE)
+    known = ("run_id", ID, EPISODE, "as_of", "cause", "agreement", *CHANCE)
     said = {name: value for name, value in handoff.items() if name not in known}
     return {
         "handoff_id": handoff_id(run.run_id, str(facts[ID])),
@@ -130,8 +147,8 @@ def handoff_id(run_id: str, lead_id: str) -> str:
     return sha256(compact([run_id, lead_id]).encode())[:16]
 
 
-def _likeliest(row: Mapping[str, Any]) -> tuple[float, str]:
-    return -(row["score"] or 0.0), row[ID]
+def _likeliest(row: Mapping[str, Any]) -> tuple[float, float, str]:
+    return -(row["probability"] or 0.0), -(row["score"] or 0.0), row[ID]
 
 
 def _plain(value: Any) -> Any:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, select
 
+from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import canonical, write_file
+from lqmodel.ledger.answers import RETURNED, answers
 from lqmodel.ledger.chain import Chain
+from lqmodel.ledger.feedback import Feedback, Spoken, Taken, acts, append, check_seen
 from lqmodel.ledger.recording import Recorded, check_order, check_passed, record, unrecorded
+from lqmodel.ledger.report import LoopReport, report
 from lqmodel.ledger.store import Store
-from lqmodel.ledger.tables import GENESIS, HANDOFFS, RUNS, TRANSITIONS
+from lqmodel.ledger.tables import FEEDBACK, GENESIS, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.ledger.verifying import Seen, Verified, verify
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
+from lqmodel.stages import acts_table
 
 LAYOUT = 1
+DEFAULTS = Handoffs()
 SEEN = "ledger-seen.json"
 """File of the state folder: where each ledger's chain ended when this machine last wrote into it."""
 
@@ -53,28 +60,6 @@ class Ledger:
         chosen = settings or Settings.read()
         return cls(chosen.ledger_store(root), chosen.state_of(root))
 
-    @classmethod
-    def wanted(cls, root: Path, asked: bool | None, *, dated: bool) -> Ledger | None:
-        """Return the ledger that a run is recorded in, or None where it is not.
-
-        Unless it is asked for or forbidden, runs are recorded where the environment names a store, or a
-        ledger was begun. Runs without a moment are not.
-
-        Parameters
-        ----------
-        root : Path
-            The project's folder.
-        asked : bool or None
-            None: neither asked for nor forbidden.
-        dated : bool
-            Whether the model's data has a clock.
-        """
-        if asked is False or (asked is None and not dated):
-            return None
-        settings = Settings.read()
-        ledger = cls.of(root, settings)
-        return ledger if asked or settings.store or ledger.exists() else None
-
     def exists(self) -> bool:
         """Whether anything was ever recorded."""
         return self.store.exists()
@@ -92,7 +77,9 @@ class Ledger:
             with self.store.reading() as con:
                 check_order(con, model, moment)
 
-    def record(self, run: Run, now: int) -> tuple[Recorded, ...]:
+    def record(
+        self, run: Run, now: int, rules: Handoffs = DEFAULTS, zone: str = "UTC"
+    ) -> tuple[Recorded, ...]:
         """Append what a run did, and first the runs before it that were never recorded.
 
         Recording again does nothing, however many processes do it at once.
@@ -102,6 +89,10 @@ class Ledger:
         run : Run
         now : int
             Microseconds UTC.
+        rules : Handoffs, default of a project that declares none
+            Who gets a handoff, and until when it is answered.
+        zone : str, default "UTC"
+            Of the days of absences.
 
         Raises
         ------
@@ -114,7 +105,7 @@ class Ledger:
         """
         with self._writing(now) as (con, chain):
             runs, notices = unrecorded(con, run)
-            done = [record(con, chain, each, now) for each in runs]
+            done = [record(con, chain, each, now, rules, zone) for each in runs]
         last = done[-1]
         noticed = Recorded(last.run_id, last.new, last.transitions, last.handoffs, notices)
         return (*done[:-1], noticed)
@@ -129,10 +120,112 @@ class Ledger:
         with self.store.reading() as con:
             found = [
                 {"entry": table.name, **row}
-                for table in (TRANSITIONS, HANDOFFS)
+                for table in (TRANSITIONS, HANDOFFS, FEEDBACK)
                 for row in _rows(con, select(table).where(table.c.lead_id == lead_id))
             ]
         return sorted(found, key=lambda row: row["seq"])
+
+    def say(self, feedback: Sequence[Feedback], spoken: Spoken, now: int, seen: int | None = None) -> Taken:
+        """Append what people in sales did and said; what cannot be taken is returned with the reason.
+
+        Again is a no-op, row by row.
+
+        Parameters
+        ----------
+        feedback : sequence of Feedback
+        spoken : Spoken
+            Declared reasons and checklist.
+        now : int
+            Microseconds UTC.
+        seen : int, optional
+            The last entry about these leads that the person saw (`of_lead`): where there is a newer one of
+            somebody else, nothing is written.
+
+        Raises
+        ------
+        Refused
+            Somebody else has said something about the lead since ``seen``.
+        """
+        with self._writing(now) as (con, chain):
+            if seen is not None:
+                check_seen(con, feedback, seen)
+            return append(con, chain, feedback, spoken, now)
+
+    def acts(self, model: str, as_of: int) -> pa.Table:
+        """Return what the stages look at: the acts about a model's leads that were known before a moment.
+
+        Table of `stages.ACT_SCHEMA`; empty before anything was recorded.
+        """
+        if not self.exists():
+            return acts_table([])
+        with self.store.reading() as con:
+            return acts(con, model, as_of)
+
+    def handoffs(
+        self,
+        now: int,
+        *,
+        statuses: Collection[str] | None = None,
+        overdue: bool = False,
+        owner: str | None = None,
+        after: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Return handoffs and what became of each, the oldest deadline first.
+
+        Parameters
+        ----------
+        now : int
+            Microseconds UTC.
+        statuses : collection of str, optional
+            Only those; default: all.
+        overdue : bool
+            Only those past their deadline that nobody answered, gone back to marketing or not.
+        owner : str, optional
+            Only theirs.
+        after : int, default 0
+            Only entries after this one.
+
+        Returns
+        -------
+        list of dict
+            The columns of `handoffs` but salt, and ``status``, ``overdue``, ``first_touch``, ``reason``.
+        """
+        h = HANDOFFS.c
+        query = select(HANDOFFS).where(h.seq > after).order_by(h.seq)
+        with self.store.reading() as con:
+            rows = _rows(con, query if owner is None else query.where(h.owner == owner))
+            found = [row | vars(told) for row, told in zip(rows, answers(con, rows, now + 1), strict=True)]
+        if overdue:
+            found = [row for row in found if row["overdue"] or row["status"] == RETURNED]
+        if statuses is not None:
+            found = [row for row in found if row["status"] in statuses]
+        return sorted(found, key=lambda row: (row["due_at"] is None, row["due_at"] or 0, row["seq"]))
+
+    def report(
+        self,
+        model: str,
+        now: int,
+        won: Callable[[Sequence[Mapping[str, Any]]], Sequence[bool | None]] | None = None,
+        since: int = 0,
+    ) -> LoopReport:
+        """Summarise what sales did with a model's handoffs, and what came of them.
+
+        Parameters
+        ----------
+        model : str
+        now : int
+            Microseconds UTC.
+        won : callable, optional
+            Rows of `handoffs` → whether each was won within the horizon, as `outcomes.won_within` does.
+        since : int, default 0
+            Only handoffs recorded from then on, microseconds UTC.
+        """
+        h = HANDOFFS.c
+        query = select(HANDOFFS).where(h.model == model, h.recorded_at >= since).order_by(h.seq)
+        with self.store.reading() as con:
+            rows = _rows(con, query)
+            told = answers(con, rows, now + 1)
+        return report(rows, told, None if won is None else won(rows), now)
 
     def verify(self) -> Verified:
         """Look for anything that was changed, added or taken away by hand."""
@@ -188,7 +281,7 @@ def _rows(con: Connection, query: Any) -> list[dict[str, Any]]:
     rows = [dict(row) for row in con.execute(query).mappings()]
     for row in rows:
         del row["salt"]
-        for name in ("frozen", "cutoffs"):
+        for name in ("frozen", "cutoffs", "checklist"):
             if name in row:
                 row[name] = json.loads(row[name])
     return rows

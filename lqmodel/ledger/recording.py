@@ -10,9 +10,11 @@ import pyarrow as pa
 from sqlalchemy import Connection, func, select
 
 from lqmodel.asof import iso
+from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, NoInput, Refused, UsageError
 from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.comparing import STANDING, compare
+from lqmodel.ledger.handing import handed, sampled
 from lqmodel.ledger.tables import HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.runs import Run
 from lqmodel.scores import SCORED
@@ -125,7 +127,7 @@ def _is_recorded(con: Connection, run_id: str) -> bool:
     return con.execute(select(RUNS.c.seq).where(RUNS.c.run_id == run_id)).first() is not None
 
 
-def record(con: Connection, chain: Chain, run: Run, now: int) -> Recorded:
+def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, zone: str) -> Recorded:
     """Append what a run did, or nothing if it was recorded before; ``con`` holds the store's lock.
 
     Parameters
@@ -136,6 +138,10 @@ def record(con: Connection, chain: Chain, run: Run, now: int) -> Recorded:
         Whole: every file of it is held against its hash.
     now : int
         Microseconds UTC.
+    rules : Handoffs
+        Who gets a handoff, and until when it is answered.
+    zone : str
+        Of the days of absences.
 
     Raises
     ------
@@ -158,9 +164,11 @@ def record(con: Connection, chain: Chain, run: Run, now: int) -> Recorded:
     previous = run.manifest["previous_run"]
     follows = previous is not None and _is_recorded(con, previous)
     moves = compare(run, standing(con, model), follows=follows)
+    number = chain.seq + 1
     chain.append(RUNS, [_head(run, model, len(moves.transitions), len(moves.handoffs), now)])
     chain.append(TRANSITIONS, moves.transitions)
-    chain.append(HANDOFFS, moves.handoffs)
+    chain.append(HANDOFFS, handed(con, moves.handoffs, rules, zone, now, number))
+    chain.append(HANDOFFS, sampled(con, moves.sample, rules, now))
     return Recorded(run.run_id, True, len(moves.transitions), len(moves.handoffs))
 
 

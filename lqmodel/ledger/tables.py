@@ -114,11 +114,19 @@ TRANSITIONS = _part(
 
 HANDOFFS = _part(
     "handoffs",
-    "Grain: one row per handoff. Key: handoff_id, a hash of run and lead.",
+    "Grain: one row per lead that a run hands over, or puts into the sample. Key: handoff_id, a hash of run and lead.",
     Column("handoff_id", Text, nullable=False, unique=True),
+    _text("kind"),  # handoff; joined: the account is in sales' hands already; sample: below the threshold
+    _text("joins", null=True),  # the handoff of the account that a joined one belongs to
     _text("run_id"),
     *_lead(),
+    _text("account", null=True),
     _moment("as_of"),
+    _moment("recorded_at"),
+    _text("owner", null=True),
+    _text("team", null=True),
+    _moment("due_at", null=True),  # until when sales answers
+    _moment("wakes_at", null=True),  # until when it rests with marketing, if sales does not
     _text("cause"),
     *_chance(),
     _text("bundle"),
@@ -126,7 +134,26 @@ HANDOFFS = _part(
     _text("agreement", null=True),
     _text("frozen"),
     Index("handoffs_lead", "lead_id", "seq"),
+    Index("handoffs_account", "account"),
+    Index("handoffs_owner", "owner", "seq"),
 )
 
-PARTS: dict[str, Table] = {t.name: t for t in (GENESIS, RUNS, TRANSITIONS, HANDOFFS)}
+FEEDBACK = _part(
+    "feedback",
+    "Grain: one row per act of a person about a lead. Key: token.",
+    Column("token", Text, nullable=False, unique=True),  # what makes twice the same once
+    *_lead(),
+    _text("handoff_id", null=True),  # what it answers
+    _text("act"),
+    _moment("at"),  # when it was done
+    _moment("known_at"),  # when the ledger learned of it
+    _text("reason", null=True),
+    _moment("until", null=True),
+    _text("checklist"),  # JSON: item → whether the answer is yes
+    _text("note", null=True),
+    _text("person", null=True),
+    Index("feedback_lead", "lead_id", "seq"),
+)
+
+PARTS: dict[str, Table] = {t.name: t for t in (GENESIS, RUNS, TRANSITIONS, HANDOFFS, FEEDBACK)}
 """Table name → table, of all that the chain may name."""

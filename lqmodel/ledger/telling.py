@@ -29,7 +29,7 @@ def lead_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _step(row: Mapping[str, Any]) -> str:
     said = _SAID[row["entry"]](row)
-    return f"{iso(row['as_of']):18} {said}"
+    return f"{iso(row['at' if row['entry'] == 'feedback' else 'as_of']):18} {said}"
 
 
 def _transition(row: Mapping[str, Any]) -> str:
@@ -40,7 +40,8 @@ def _transition(row: Mapping[str, Any]) -> str:
 def _handoff(row: Mapping[str, Any]) -> str:
     reasons = row["frozen"]["why"].get("up") or []
     texts = "; ".join(clean(reason["text"], WIDTH) for reason in reasons[:3])
-    return f"handed over as {row['handoff_id']}" + (f": {texts}" if texts else "")
+    whose = f" to {clean(row['owner'], WIDTH)}" if row["owner"] else ""
+    return f"{_HOW[row['kind']]} {row['handoff_id']}{whose}" + (f": {texts}" if texts else "")
 
 
 def _chance(row: Mapping[str, Any]) -> str:
@@ -49,4 +50,46 @@ def _chance(row: Mapping[str, Any]) -> str:
     return f" at {percent(row['probability'])} ({percent(row['low'])} to {percent(row['high'])})"
 
 
-_SAID = {"transitions": _transition, "handoffs": _handoff}
+def _feedback(row: Mapping[str, Any]) -> str:
+    told = [clean(row["act"], WIDTH)]
+    told += [f"for {clean(row['reason'], WIDTH)}"] if row["reason"] else []
+    told += [f"until {iso(row['until'])}"] if row["until"] else []
+    told += [f"{item} {'yes' if yes else 'no'}" for item, yes in sorted(row["checklist"].items())]
+    told += [f"“{clean(row['note'], WIDTH)}”"] if row["note"] else []
+    who = f"{clean(row['person'], WIDTH)}: " if row["person"] else ""
+    return who + ", ".join(told)
+
+
+_HOW = {
+    "handoff": "handed over as",
+    "joined": "joins its account's handoff, as",
+    "sample": "put into the sample as",
+}
+_SAID = {"transitions": _transition, "handoffs": _handoff, "feedback": _feedback}
+
+
+def handoffs_text(rows: Sequence[Mapping[str, Any]], now: int) -> str:
+    """List recorded handoffs, a line each: what became of it, whose it is, who, how likely."""
+    return "\n".join(_handoff_line(row, now) for row in rows) or "no such handoffs"
+
+
+def _handoff_line(row: Mapping[str, Any], now: int) -> str:
+    whose = " ".join(clean(row[name], 24) for name in ("owner", "team") if row[name]) or "nobody"
+    shown = row["frozen"]["why"].get("display") or {}
+    who = ", ".join([*(str(v) for v in shown.values() if v), f"({row['lead_id']})"])
+    chance = "" if row["probability"] is None else percent(row["probability"])
+    day = iso(row["as_of"])[:10]
+    return f"{_state(row, now):28} {whose:26} {clean(who, WIDTH):{WIDTH}} {chance:>6}  {row['kind']} of {day}"
+
+
+def _state(row: Mapping[str, Any], now: int) -> str:
+    if row["overdue"]:
+        return f"overdue for {_length(now - row['due_at'])}"
+    if row["status"] == "open" and row["due_at"] is not None:
+        return f"open, {_length(row['due_at'] - now)} left"
+    return str(row["status"])
+
+
+def _length(us: int) -> str:
+    hours = us // 3_600_000_000
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"

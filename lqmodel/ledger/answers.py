@@ -1,0 +1,181 @@
+"""What became of each handoff: read off the acts and moves after it, never stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, select
+
+from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, TRANSITIONS
+from lqmodel.roster import ID
+from lqmodel.stages import CUSTOMER, LEAD, MQL, RECYCLED, SAL, SALES_READY, SQL, STAGES
+from lqmodel.states import EPISODE
+
+Row = Mapping[str, Any]
+OPEN, WORKED, ACCEPTED, QUALIFIED = "open", "worked", "accepted", "qualified"
+REJECTED, SNOOZED, RETURNED = "rejected", "snoozed", "returned"
+FELL_BACK, WON, SUPPRESSED, LIFTED = "fell back", "won", "suppressed", "lifted"
+OBJECTIONS: Final = (SUPPRESSED, LIFTED)
+STATUSES: Final = {
+    OPEN: "nobody in sales has said anything yet",
+    WORKED: "somebody called, and nothing is decided",
+    ACCEPTED: "sales accepted",
+    QUALIFIED: "sales qualified",
+    REJECTED: "sales sent it back, with a reason",
+    SNOOZED: "sales put it off until a date",
+    RETURNED: "nobody answered in time: it went back to marketing",
+    FELL_BACK: "its probability fell before anybody answered",
+    WON: "it is a customer",
+    SUPPRESSED: "it may not be contacted",
+}
+"""What a handoff can come to."""
+IN_HAND: Final = (OPEN, WORKED, ACCEPTED, QUALIFIED)
+"""Sales has these: of one account, nobody else is handed over."""
+DECISIONS: Final = (ACCEPTED, QUALIFIED, REJECTED, SNOOZED)
+RESPONSES: Final = (*DECISIONS, WORKED)
+BY_MOVE: Final = {
+    STAGES[LEAD]: FELL_BACK,
+    STAGES[MQL]: FELL_BACK,
+    STAGES[SAL]: ACCEPTED,
+    STAGES[SQL]: QUALIFIED,
+    STAGES[RECYCLED]: REJECTED,  # by a fact that says so
+}
+_CHUNK: Final = 500  # values of one IN
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one handoff.
+
+    Attributes
+    ----------
+    status : str
+        One of `STATUSES`.
+    first_touch : int or None
+        When sales first did anything, microseconds UTC.
+    reason : str or None
+        The code of a rejection.
+    overdue : bool
+        Past its deadline, and nobody has answered.
+    """
+
+    status: str
+    first_touch: int | None
+    reason: str | None
+    overdue: bool
+
+
+def answer(
+    handoff: Row,
+    acts: Sequence[Row],
+    moves: Sequence[Row],
+    next_as_of: int | None,
+    before: int,
+    *,
+    objects: bool = False,
+) -> Answer:
+    """Say what became of a handoff.
+
+    Parameters
+    ----------
+    handoff : mapping
+        A row of `handoffs`.
+    acts : sequence of mapping
+        Rows of `feedback` about its lead and episode, in any order.
+    moves : sequence of mapping
+        Rows of `transitions` of its lead and episode, by seq.
+    next_as_of : int or None
+        as_of of the lead's next handoff: what was said since belongs to that.
+    before : int
+        Microseconds UTC; only acts that were known, and deadlines that passed, before this moment count.
+    objects : bool
+        Whether the lead objects to being contacted.
+    """
+    end = next_as_of if next_as_of is not None else before
+    said = [a for a in acts if handoff["as_of"] <= a["at"] < end]
+    said = sorted((a for a in said if a["known_at"] < before), key=_order)
+    after = [m["to_stage"] for m in moves if m["seq"] > handoff["seq"] and m["as_of"] < end]
+    touches = [a["at"] for a in said if a["act"] in RESPONSES]
+    first = min(touches, default=None)
+    decided = next((a for a in reversed(said) if a["act"] in DECISIONS), None)
+    due = handoff["due_at"]
+    late = due is not None and due < before and (first is None or first > due)
+    status = _status(said, after, decided, late and handoff["wakes_at"] is not None)
+    status = SUPPRESSED if objects and status in IN_HAND else status
+    reason = decided["reason"] if decided is not None and status == REJECTED else None
+    return Answer(status, first, reason, late and status == OPEN)
+
+
+def _order(act: Row) -> tuple[int, int, int]:
+    """Order as stages do: of two decisions at one moment the later in this list counts."""
+    ranks = (ACCEPTED, QUALIFIED, SNOOZED, REJECTED)
+    return act["at"], ranks.index(act["act"]) if act["act"] in ranks else -1, act["seq"]
+
+
+def _status(said: Sequence[Row], after: Sequence[str], decided: Row | None, returned: bool) -> str:
+    if STAGES[CUSTOMER] in after:
+        return WON
+    if decided is not None:
+        return str(decided["act"])
+    if returned:
+        return RETURNED
+    moved = [stage for stage in after if stage != STAGES[SALES_READY]]
+    if moved:
+        return BY_MOVE[moved[-1]]
+    return WORKED if any(a["act"] == WORKED for a in said) else OPEN
+
+
+def answers(con: Connection, handoffs: Sequence[Row], before: int) -> list[Answer]:
+    """Return what had become of each of these rows of `handoffs` before a moment, in their order."""
+    leads = sorted({h[ID] for h in handoffs})
+    acts = _by_lead(_of(con, select(FEEDBACK), FEEDBACK.c.lead_id, leads))
+    moves = _by_lead(
+        _of(con, select(*(TRANSITIONS.c[n] for n in MOVE_COLUMNS)), TRANSITIONS.c.lead_id, leads)
+    )
+    starts = _by_lead(_of(con, select(*(HANDOFFS.c[n] for n in START_COLUMNS)), HANDOFFS.c.lead_id, leads))
+    found, objecting = [], set(suppressed(con))
+    for handoff in handoffs:
+        key = _key(handoff)
+        later = [s["as_of"] for s in starts[key] if s["seq"] > handoff["seq"]]
+        objects = handoff[ID] in objecting
+        ended = min(later, default=None)
+        found.append(answer(handoff, acts[key], moves[key], ended, before, objects=objects))
+    return found
+
+
+def suppressed(con: Connection) -> list[str]:
+    """Return the leads that object now, in order; an objection counts at once, whatever the moment looked from."""
+    f = FEEDBACK.c
+    said = select(f.lead_id, f.act).where(f.act.in_(OBJECTIONS)).order_by(f.at, f.seq)
+    last = {str(row.lead_id): str(row.act) for row in con.execute(said)}
+    return sorted(lead for lead, act in last.items() if act == SUPPRESSED)
+
+
+MOVE_COLUMNS: Final = ("seq", "model", ID, EPISODE, "as_of", "to_stage")
+START_COLUMNS: Final = ("seq", "model", ID, EPISODE, "as_of")
+
+
+def _key(row: Row) -> tuple[str, str, int]:
+    return row["model"], row[ID], row[EPISODE]
+
+
+def _by_lead(rows: Iterable[Row]) -> dict[tuple[str, str, int], list[Row]]:
+    found: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[_key(row)].append(row)
+    return found
+
+
+def _of(con: Connection, query: Select[Any], column: Any, values: Sequence[str]) -> Iterable[Row]:
+    """Yield the rows whose column holds one of many values, by seq."""
+    for part in chunked(values):
+        chosen = query.where(column.in_(part)).order_by(query.selected_columns.seq)
+        yield from map(dict, con.execute(chosen).mappings())
+
+
+def chunked(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut values into parts of which each fits into one IN."""
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
