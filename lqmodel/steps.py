@@ -124,10 +124,11 @@ def stored_steps(stored: Sequence[Mapping[str, Any]], declarations: Declarations
 def countable(declarations: Declarations) -> tuple[DeclaredFeature, ...]:
     """Return the features whose events are steps, by name: actionable engagement that is counted over dated facts.
 
-    Leads, outcomes and customers are no events; nor is what a handoff causes, which no feature may read.
+    Leads, outcomes and customers are no events; nor is what a handoff causes, which no feature may read. A model that
+    looks at a lead once, at an age, has no steps: what happens afterwards does not move it.
     """
     model = declarations.model
-    if not model.has_clock:
+    if not model.has_clock or model.population.at_age is not None:
         return ()
     no_events = {model.population.source, model.label.source, model.population.customers}
     return tuple(

@@ -19,7 +19,7 @@ from test_counterfactual import thresholds
 from lqmodel.api import load_model, open_project
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
-from lqmodel.declarations import VERBS, DeclaredFeature
+from lqmodel.declarations import VERBS, Declarations, DeclaredFeature
 from lqmodel.errors import Refused, UsageError
 from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.reasons import Help, NurtureStep, Way
@@ -28,6 +28,7 @@ from lqmodel.reasons.nurturing import Row, nurture_text
 from lqmodel.runs import write_run
 from lqmodel.scores import Scores
 from lqmodel.scoring import score
+from lqmodel.steps import countable
 
 ALL = 10_000
 
@@ -109,6 +110,30 @@ def test_points_have_no_model_to_ask(bundle: Bundle, company: Trained, scored: S
         Refused, match="a points table made the scores: there is no model to ask what would help"
     ):
         nurture(bundle, company.root, None, by_points)
+
+
+def test_a_model_without_steps_says_so_once(flat: Trained) -> None:
+    listed = nurture(flat.bundle, flat.root, None, score(flat.bundle, flat.root, None, None))
+    assert str(listed).count("nothing to add: no feature is declared actionable") == 2
+    assert {h.answer for group in listed.groups for h in group.helps} == {"not_actionable"}
+
+
+def at_an_age(bundle: Bundle) -> Bundle:
+    stored = bundle.declarations.to_json()
+    stored["model"]["population"] = {"source": "leads", "at_age": "3d"}
+    return replace(bundle, declarations=Declarations.from_json(stored), steps=())
+
+
+def test_a_model_that_looks_once_moves_nobody_afterwards(
+    bundle: Bundle, company: Trained, scored: Scores, listed: NurtureList
+) -> None:
+    once = at_an_age(bundle)
+    scores = replace(scored, bundle_version=once.version)
+    (found,) = what_would_help(once, company.root, None, scores, [listed.groups[0].helps[0].lead_id])
+    assert (found.answer, found.ways) == ("once", ())
+    with pytest.raises(Refused, match="the model looks at each lead once, at the age of 3d"):
+        nurture(once, company.root, None, scores)
+    assert countable(once.declarations) == ()
 
 
 def test_python_and_the_command_line_give_the_same(
@@ -201,7 +226,7 @@ def every_answer(language: Language) -> list[Help]:
         answer("asleep", stage="Recycled", aim=None),
         answer("people", stage="SAL", aim=None),
         *(answer(kind, **titles) for kind in ("undated", "unseen")),
-        *(answer(kind) for kind in ("not_actionable", "changed")),
+        *(answer(kind) for kind in ("once", "not_actionable", "changed")),
     ]
 
 

@@ -196,6 +196,8 @@ class _Asked:
             if not by_model:
                 return self._help(i, "people")
             return self._help(i, "highest", because=self._holding(i, self.bundle.policy.promote_any))
+        if self.bundle.declarations.model.population.at_age is not None:
+            return self._help(i, "once")
         if stage == MQL and (blocks := self._blocks(i)):
             return self._help(i, "blocked", because=blocks)
         if self.bundle.steps:

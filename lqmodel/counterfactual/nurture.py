@@ -151,13 +151,20 @@ def nurture(
     UsageError
         ``most`` is not at least 1.
     Refused
-        A points table, or another model, made the scores.
+        A points table, or another model, made the scores; the model looks at each lead once, at an age.
     NoInput, BadData, ColumnMissing, WrongType
         A source cannot be read as declared.
     """
     if most < 1:
         raise UsageError(f"{most} leads of each stage", do="ask for at least 1")
     refuse_points(scores)
+    age = bundle.declarations.model.population.at_age
+    if age is not None:
+        raise Refused(
+            f"the model looks at each lead once, at the age of {age.text}: what happens afterwards moves none",
+            where=f"models/{bundle.declarations.name}.toml",
+            do="declare population.every in place of at_age, and train, to look at leads again and again",
+        )
     groups = []
     for stage in sorted(NEXT, reverse=True):
         standing = _standing(scores, stage)

@@ -21,6 +21,7 @@ Answer = Literal[
     "highest",
     "asleep",
     "people",
+    "once",
     "undated",
     "unseen",
     "not_actionable",
@@ -98,7 +99,8 @@ class Help:
     answer : str
         "reaches": a set of steps reaches it; "reached": it takes none; "none": no set that was tried does;
         "blocked": nothing does while a fact holds; "highest": the model has no further stage; "asleep": sales sent it
-        back; "people": from its stage on people decide; "undated", "unseen", "not_actionable": there is no step;
+        back; "people": from its stage on people decide; "once": the model looks at a lead once, and has;
+        "undated", "unseen", "not_actionable": there is no step;
         "changed": the sources hold other facts of the lead than its score rests on.
     ways : tuple of Way
         The smallest sets that reach it, by the names of their steps; the first 10.
@@ -182,6 +184,8 @@ class Help:
             return say("help.people", stage=stage)
         if self.answer in ("undated", "unseen"):
             return say("help.undated" if self.answer == "undated" else "help.unseen", titles=because)
+        if self.answer == "once":
+            return say("help.once")
         return say("help.not_actionable" if self.answer == "not_actionable" else "help.changed")
 
 

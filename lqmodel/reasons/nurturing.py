@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lqmodel.languages import Language
 from lqmodel.reasons.help import Help
 from lqmodel.reasons.words import clean
+
+WITHOUT_STEPS: Final = ("undated", "unseen", "not_actionable")
+"""Answers that are the same for all leads of a model."""
 
 
 class Row(NamedTuple):
@@ -49,6 +52,8 @@ def nurture_text(
         head += f", {language.say('nurture.blocked', blocked)}"
     if not helps:
         return head
+    if all(help.answer in WITHOUT_STEPS for help in helps):
+        return f"{head}\n  {helps[0].text}"
     parts = [f"{head}\n  {language.say('nurture.nearest', len(helps), needs=_needs(helps, language))}"]
     if steps:
         parts.append("\n".join(_table(steps, language)))

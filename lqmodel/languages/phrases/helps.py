@@ -91,6 +91,12 @@ PHRASES: Final = {
         "ro": "ce urmează după {stage} decid oamenii, nu modelul",
         "nb": "hva som følger etter {stage}, avgjør mennesker, ikke modellen",
     },
+    "help.once": {
+        "en": "the model looks at a lead once, early on: what happens after that does not move it",
+        "de": "das Modell sieht jeden Lead nur einmal an, zu Beginn: was danach geschieht, bewegt ihn nicht",
+        "ro": "modelul privește fiecare lead o singură dată, la început: ce se întâmplă după aceea nu îl mai mută",
+        "nb": "modellen ser på et lead bare én gang, tidlig: det som skjer etterpå, flytter det ikke",
+    },
     "help.undated": {
         "en": "nothing dated to add: what marketing can change ({titles}) is not counted over events with a time",
         "de": "nichts Datiertes hinzuzufügen: was Marketing ändern kann ({titles}), zählt keine Ereignisse mit Zeitpunkt",
