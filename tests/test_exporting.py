@@ -24,7 +24,7 @@ from projects import contents, train, write_company, write_flat
 from lqmodel.bundle import Bundle
 from lqmodel.declarations import ProjectFiles
 from lqmodel.errors import BadData, ColumnMissing, Refused, UsageError
-from lqmodel.exporting import Export, export, export_folder, write_export
+from lqmodel.exporting import Export, export, export_folder, forget, write_export
 from lqmodel.exporting.reading import read_held
 from lqmodel.files import file_sha256, read_manifest
 from lqmodel.runs import Run, write_run
@@ -235,6 +235,16 @@ def test_a_crm_that_is_not_declared(project: Path, lqmodel: Call, crm: str, part
     lqmodel("export", "--crm", crm, "--project", project).refused(2, *parts)
 
 
+def test_predict_refuses_such_a_crm_before_it_scores(project: Path, lqmodel: Call) -> None:
+    before = contents(project)
+    call = ("predict", "--model", project / "bundle", "--project", project, "--as-of", "2025-01-06T00:00Z")
+    lqmodel(*call, "--crm", "salesforce").refused(
+        2, "models/lead_conversion.toml declares no [crm.salesforce]"
+    )
+    lqmodel(*call, "--crm", "hubsport").refused(2, "no CRM 'hubsport'", "write --crm hubspot")
+    assert contents(project) == before
+
+
 def test_a_column_of_the_leads_source_that_was_renamed(project: Path, lqmodel: Call) -> None:
     path = project / "data" / "leads.parquet"
     leads = pq.read_table(path)
@@ -385,3 +395,37 @@ def test_an_export_shows_itself(project: Path) -> None:
     assert "stages" in text
     assert "its stage is left as it is: lifecyclestage is 'opportunity': people set it" in text
     assert "more; --format json shows all" in text
+
+
+def test_erased_leads_are_in_no_file_any_more(project: Path) -> None:
+    first, second, third = runs(project)
+    write_export(export(first, "hubspot", project, set_stage=True))
+    write_export(export(second, "hubspot", project, changes_from=first, set_stage=True))
+    write_export(export(second, "nutshell", project))
+    sent = {s.lead_id: s.key for s in export(first, "hubspot", project).plan.sent}
+    written = next(lead_id for lead_id, key in sent.items() if key)
+    refused = export(first, "hubspot", project).plan.rejects[0].lead_id
+    out = first.folder.parent
+    before = contents(out / "crm")
+    assert any(
+        f",{written},".encode() in data or f"/leads/{written}".encode() in data for data in before.values()
+    )
+    assert forget(out, [written, refused]) == 3
+    after = contents(out / "crm")
+    for name, data in after.items():
+        if name.endswith(".csv"):
+            cells = {cell for row in csv.reader(data.decode().splitlines()) for cell in row}
+            assert not {written, refused, sent[written]} & cells, name
+            assert f"/leads/{written}".encode() not in data
+    for folder in (export_folder(first, "hubspot"), export_folder(second, "nutshell")):
+        manifest = read_manifest(folder)
+        assert manifest["erased"] == 2
+        assert {written, refused}.isdisjoint(pq.read_table(folder / "sent.parquet")["lead_id"].to_pylist())
+        for name, n in manifest["rows"].items():
+            assert len(rows(folder, name)) == n
+            assert f"{name} ({n:,} row" in (folder / "load.txt").read_text(encoding="utf-8")
+    assert forget(out, [written, refused]) == 0, "again changes nothing"
+    assert contents(out / "crm") == after
+    assert export(third, "hubspot", project, changes_from=second).plan.sheets, (
+        "the next night goes on from it"
+    )

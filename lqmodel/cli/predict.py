@@ -69,6 +69,10 @@ def command(
     """Score all leads at one moment and write a run: whole or not at all."""
     out = project / "scores" if output is None else output
     sources = pairs(source)
+    if crm is not None:
+        from lqmodel.exporting import check_declared
+
+        check_declared(crm, project)
     if points:
         run, notices = _by_points(model, name, project, sources, as_of, out, language, record)
     elif name is not None:

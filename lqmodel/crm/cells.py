@@ -37,7 +37,7 @@ def utf16(text: str) -> int:
     >>> utf16("a"), utf16("😀")
     (1, 2)
     """
-    return len(text) + sum(ord(c) > 0xFFFF for c in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def is_formula(text: str) -> bool:

@@ -52,7 +52,7 @@ def to_text(target: Target, plan: Plan) -> str:
 def summary(target: Target, plan: Plan) -> list[str]:
     """Say in a few lines how many rows there are of what."""
     share = f"{target.declared.negligible:.4g}"
-    counts = {name: _rows(len(rows)) for name, rows in plan.sheets.items()}
+    counts = {name: counted(len(rows)) for name, rows in plan.sheets.items()}
     if plan.negligible:
         counts["left out"] = (
             f"{plan.negligible:,} leads whose numbers moved by no more than {share} of what they were"
@@ -65,13 +65,13 @@ def load_steps(target: Target, plan: Plan, files: Mapping[str, Mapping[str, int]
     """Say how the files of each sheet are loaded, in which order."""
     lines = [f"How to load these files into {target.title}, in this order.", ""]
     for number, (sheet, parts) in enumerate(files.items(), start=1):
-        named = ", ".join(f"{name} ({_rows(rows)})" for name, rows in parts.items())
+        named = ", ".join(f"{name} ({counted(rows)})" for name, rows in parts.items())
         lines += [f"{number}. {named}", f"   {target.sheets[sheet]}", ""]
     if not files:
         lines += ["There is nothing to load.", ""]
     if plan.rejects:
         lines += [
-            f"rejects.csv says what was left out ({_rows(len(plan.rejects))}), and why; it is not loaded.",
+            f"rejects.csv says what was left out ({counted(len(plan.rejects))}), and why; it is not loaded.",
             "",
         ]
     return "\n".join(lines)
@@ -85,7 +85,8 @@ def _line(change: Change) -> str:
     return f"{clean(change.lead_id):22} {told}"
 
 
-def _rows(n: int) -> str:
+def counted(n: int) -> str:
+    """Say how many rows: ``1 row``, ``2 rows``."""
     return f"{n:,} {'row' if n == 1 else 'rows'}"
 
 

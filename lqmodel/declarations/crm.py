@@ -23,6 +23,7 @@ STAGES: Final = {
     "recycled": "Recycled",
 }
 """Key of a stage in a table → its name."""
+_KEYS: Final = {name: key for key, name in STAGES.items()}
 LONGEST_NAME: Final = 255
 
 
@@ -119,7 +120,8 @@ class Stagewise(Declared):
 
     def at(self, stage: str | None) -> str | None:
         """Return the value at a stage, by the stage's name; None: nothing is set, or no stage is known."""
-        return None if stage is None else self.values().get(stage)
+        value: str | None = None if stage is None else getattr(self, _KEYS[stage])
+        return value
 
     def values(self) -> dict[str, str]:
         """Return stage → value, for the stages that set one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from lqmodel.crm import Shown, plan, target_of
 from lqmodel.declarations import Declarations, ProjectFiles
 from lqmodel.declarations.crm import CrmFile
+from lqmodel.declarations.crms import Crm
 from lqmodel.errors import Refused, UsageError, nearest
 from lqmodel.exporting.folder import Export, earlier
 from lqmodel.exporting.reading import leads, read_held, record
@@ -90,20 +91,42 @@ def _declarations(run: Run, project: Path) -> tuple[Declarations, Path]:
     return bundle.declarations, root
 
 
+def check_declared(crm: str, project: Path) -> None:
+    """Refuse a CRM that no model of a project declares, before anything is scored for it.
+
+    Raises
+    ------
+    UsageError
+    """
+    _check_known(crm)
+    if all((project / folder).is_dir() for folder in ("features", "models")):
+        models = ProjectFiles.read(project).models
+        if not any(crm in (model.values.get("crm") or {}) for model in models.values()):
+            raise _undeclared(crm, ", ".join(sorted(models)) or "NAME", ())
+
+
+def _check_known(crm: str) -> None:
+    known = Crm.model_fields
+    if crm not in known:
+        near = nearest(crm, known)
+        raise UsageError(
+            f"no CRM {crm!r}", exists=known, do=f"write --crm {near}" if near else "name one of these"
+        )
+
+
+def _undeclared(crm: str, model: str, declared: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"models/{model}.toml declares no [crm.{crm}]",
+        exists=sorted(declared),
+        do=f"add [crm.{crm}]; docs/crm.md says what it holds",
+    )
+
+
 def _declared(declarations: Declarations, crm: str) -> CrmFile:
+    _check_known(crm)
     declared = declarations.model.crm.declared()
     if crm not in declared:
-        known = type(declarations.model.crm).model_fields
-        if crm not in known:
-            near = nearest(crm, known)
-            raise UsageError(
-                f"no CRM {crm!r}", exists=known, do=f"write --crm {near}" if near else "name one of these"
-            )
-        raise UsageError(
-            f"models/{declarations.name}.toml declares no [crm.{crm}]",
-            exists=sorted(declared),
-            do=f"add [crm.{crm}]; docs/crm.md says what it holds",
-        )
+        raise _undeclared(crm, declarations.name, declared)
     return declared[crm]
 
 
