@@ -101,7 +101,8 @@ def check_declared(crm: str, project: Path) -> None:
     _check_known(crm)
     if all((project / folder).is_dir() for folder in ("features", "models")):
         models = ProjectFiles.read(project).models
-        if not any(crm in (model.values.get("crm") or {}) for model in models.values()):
+        tables = [model.values.get("crm") for model in models.values()]
+        if not any(isinstance(table, Mapping) and crm in table for table in tables):
             raise _undeclared(crm, ", ".join(sorted(models)) or "NAME", ())
 
 
