@@ -11,6 +11,7 @@ from lqmodel.errors import UsageError
 from lqmodel.languages import Language
 
 PREFIX = "LQMODEL_"
+LEDGER = "ledger.db"
 
 
 class Settings(BaseSettings):
@@ -67,7 +68,11 @@ class Settings(BaseSettings):
 
     def ledger_store(self, root: Path) -> str:
         """Return the address of the ledger's store."""
-        return self.store or f"sqlite:///{(self.state_of(root) / 'ledger.db').resolve().as_posix()}"
+        return self.store or f"sqlite:///{(self.state_of(root) / LEDGER).resolve().as_posix()}"
+
+    def may_have_ledger(self, root: Path) -> bool:
+        """Whether a ledger may have been begun, as far as can be told without opening it."""
+        return self.store is not None or (self.state_of(root) / LEDGER).exists()
 
     def tracking_store(self, root: Path) -> str:
         return self.tracking_uri or f"sqlite:///{(self.state_of(root) / 'mlflow.db').resolve().as_posix()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,6 +16,7 @@ from conftest import Ended
 from projects import WHEN, Trained
 from syrupy.assertion import SnapshotAssertion
 from test_counterfactual import thresholds
+from test_nightly import DAY, FIRST, HOUR, night
 
 from lqmodel.api import load_model, open_project
 from lqmodel.bundle import Bundle
@@ -22,6 +24,7 @@ from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.declarations import VERBS, Declarations, DeclaredFeature
 from lqmodel.errors import Refused, UsageError
 from lqmodel.languages import ENGLISH, NAMES, Language
+from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.reasons import Help, NurtureStep, Way
 from lqmodel.reasons.help import Answer, step_text, weighs_most
 from lqmodel.reasons.nurturing import Row, nurture_text
@@ -110,6 +113,37 @@ def test_points_have_no_model_to_ask(bundle: Bundle, company: Trained, scored: S
         Refused, match="a points table made the scores: there is no model to ask what would help"
     ):
         nurture(bundle, company.root, None, by_points)
+
+
+def test_answers_to_the_checklist_are_read_from_the_ledger(
+    bundle: Bundle, company: Trained, tmp_path: Path, lqmodel: Callable[..., Ended]
+) -> None:
+    """Where a handoff with a budget is SQL at once, a lead whose budget is known would be SQL."""
+    root = company.copy(tmp_path / "project")
+    shutil.rmtree(root / "bundle")
+    policy = replace(bundle.policy, sql_after="handoff", require=("budget",), checklist=("budget",))
+    replace(bundle, policy=policy).save(root / "bundle")
+    before = night(root, FIRST)
+    command = ("--model", root / "bundle", "--project", root)
+
+    def nearest(folder: Path) -> dict[str, list[str]]:
+        told = lqmodel("nurture", "--run", folder, *command, "--most", ALL, "--format", "json").out
+        helps = json.loads(told)["groups"][0]["nearest"]
+        return {help["lead_id"]: [way["stage"] for way in help["ways"]] for help in helps if help["ways"]}
+
+    first = nearest(before.folder)
+    assert {stage for stages in first.values() for stage in stages} == {"sales-ready"}
+    now = FIRST + 5 * HOUR
+    known = [Feedback(lead, "worked", now, checklist={"budget": True}, person="ann") for lead in first]
+    assert Ledger.of(root).say(known, Spoken(), now).taken == len(first)
+    run = night(root, FIRST + DAY)
+    second = nearest(run.folder)
+    both = sorted(set(first) & set(second))
+    assert both
+    for lead, stages in second.items():
+        assert set(stages) == {"SQL" if lead in first else "sales-ready"}
+    explained = lqmodel("explain", both[0], "--run", run.folder, *command)
+    assert "the model would make it SQL after:" in explained.out
 
 
 def test_a_model_without_steps_says_so_once(flat: Trained) -> None:

@@ -23,6 +23,8 @@ from lqmodel.cli.predict import ModelOption
 from lqmodel.errors import LqmodelError, UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lqmodel.bundle import Bundle
     from lqmodel.declarations import Declarations
     from lqmodel.languages import Language
@@ -95,8 +97,8 @@ def _would_help(
 
     try:
         with step("what would help"):
-            threads = Settings.read().threads
-            return what_would_help(bundle, root, sources, run, [lead_id], threads, language)[0]
+            acts, threads = acts_of(run, root), Settings.read().threads
+            return what_would_help(bundle, root, sources, run, [lead_id], threads, language, acts)[0]
     except LqmodelError as error:
         if sources:
             raise
@@ -121,6 +123,18 @@ def bundle_of(run: Run, model: str | None, project: Path) -> Bundle:
     if not address.startswith(ADDRESS_PREFIX):
         keep_out()  # MLflow, which finds all others, needs them
     return find_model(address, project)[0]
+
+
+def acts_of(run: Run, project: Path) -> pa.Table | None:
+    """Return what people in sales had done before a run's moment; None where no ledger was begun."""
+    from lqmodel.settings import Settings
+
+    settings = Settings.read()
+    if run.as_of is None or not settings.may_have_ledger(project):
+        return None
+    from lqmodel.ledger import Ledger
+
+    return Ledger.of(project, settings).acts(str(run.manifest["model"]["name"]), run.as_of)
 
 
 def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:

@@ -18,7 +18,7 @@ from lqmodel.cli.common import (
     print_json,
     step,
 )
-from lqmodel.cli.explain import LATEST, RunOption, bundle_of
+from lqmodel.cli.explain import LATEST, RunOption, acts_of, bundle_of
 from lqmodel.cli.predict import ModelOption
 
 EXAMPLE = "lqmodel nurture --run scores/latest --most 100"
@@ -50,7 +50,8 @@ def command(
     with step("what would help"):
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
-        found = nurture(bundle, project.resolve(), pairs(source), read, most, settings.threads, spoken)
+        root, sources, acts = project.resolve(), pairs(source), acts_of(read, project)
+        found = nurture(bundle, root, sources, read, most, settings.threads, spoken, acts)
     if format is Format.json:
         print_json({"run_id": read.run_id, "as_of": read.manifest["as_of"], "groups": found.to_json()})
     else:

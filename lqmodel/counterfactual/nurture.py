@@ -22,7 +22,8 @@ from lqmodel.reasons import Help
 from lqmodel.reasons.nurturing import Row, nurture_text
 from lqmodel.roster import ID
 from lqmodel.scores import SCORED, Scored, facts_of
-from lqmodel.stages import MQL, STAGES, holds
+from lqmodel.stages import MQL, STAGES, decisions, holds
+from lqmodel.states import EPISODE
 
 NEAREST: Final = 100
 """Leads of each stage, where no other number is asked for."""
@@ -168,7 +169,7 @@ def nurture(
     groups = []
     for stage in sorted(NEXT, reverse=True):
         standing = _standing(scores, stage)
-        free = _free(bundle, scores, standing, stage)
+        free = _free(bundle, scores, standing, stage, acts)
         chosen = standing.filter(free)
         chosen = chosen.sort_by([*((name, "descending") for name in NEARNESS), (ID, "ascending")]).slice(
             0, most
@@ -204,14 +205,17 @@ def _standing(scores: Standing, stage: int) -> pa.Table:
     return table.filter(pc.equal(table["stage"], STAGES[stage])).select([ID, *NEARNESS])
 
 
-def _free(bundle: Bundle, scores: Standing, standing: pa.Table, stage: int) -> NDArray[np.bool_]:
-    """Say which leads no fact keeps from the next stage."""
+def _free(
+    bundle: Bundle, scores: Standing, standing: pa.Table, stage: int, acts: pa.Table | None
+) -> NDArray[np.bool_]:
+    """Say which leads nothing keeps from the next stage: no fact, and no person."""
     free = np.ones(len(standing), bool)
     if stage == MQL and len(standing):
         values = scores.features.take(pc.index_in(standing[ID], scores.features[ID]))
         facts = facts_of(bundle.declarations, values)
         for name in bundle.policy.block:
             free &= ~holds(facts[name])
+        free &= ~decisions(acts, values[ID], values[EPISODE], scores.as_of or 0, bundle.policy).suppressed
     return free
 
 
