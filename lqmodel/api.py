@@ -20,6 +20,7 @@ from lqmodel.declarations import Declarations, Duration, ProjectFiles
 from lqmodel.errors import UsageError
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.locating import find_model
+from lqmodel.lookback import explain_run
 from lqmodel.points import PointsTable
 from lqmodel.points_scoring import score_by_points
 from lqmodel.roster import Scorer
@@ -235,6 +236,7 @@ class Model:
         as_of: str = "today",
         root: Path | str | None = None,
         language: str | None = None,
+        previous: Scores | Run | None = None,
     ) -> Scores:
         """Score every lead of the sources at ``as_of``; nothing is written.
 
@@ -248,14 +250,22 @@ class Model:
             Another folder than ``self.root`` for the declared addresses.
         language : {"en", "de", "ro", "nb"}, optional
             What the reasons are worded in; default: LQMODEL_LANGUAGE, else what the model declares.
+        previous : Scores or Run, optional
+            The scoring before: stages go on from it, and what changed is told against it.
         """
         folder = self.root if root is None else Path(root)
         settings, when = Settings.read(), moment(self.bundle, as_of)
         spoken = settings.language_of(language, self.bundle.declarations.model.language)
-        return score(self.bundle, folder, sources, when, threads=settings.threads, language=spoken)
+        return score(self.bundle, folder, sources, when, previous, settings.threads, spoken)
 
-    def explain(self, scores: Scores | Run, lead_id: str, language: str | None = None) -> LeadExplanation:
-        """Say why a lead has its probability; shows itself in a notebook.
+    def explain(
+        self,
+        scores: Scores | Run,
+        lead_id: str,
+        language: str | None = None,
+        previous: Scores | Run | None = None,
+    ) -> LeadExplanation:
+        """Say why a lead has its probability, and what changed; shows itself in a notebook.
 
         Parameters
         ----------
@@ -263,9 +273,13 @@ class Model:
         lead_id : str
         language : str, optional
             As in `predict`.
+        previous : Scores or Run, optional
+            The scoring before, for what changed; of a run that was written, default is the one beside it.
         """
         spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
-        return explain_lead(self.bundle, scores, lead_id, spoken)
+        if previous is None and isinstance(scores, Run):
+            return explain_run(self.bundle, scores, lead_id, spoken)
+        return explain_lead(self.bundle, scores, lead_id, spoken, previous)
 
     def explain_all(self, leads: Scores | Run | Snapshots, language: str | None = None) -> Attributions:
         """Explain many leads at once, as numbers: a beeswarm in a notebook, ``.to_shap()`` for shap's own plots.

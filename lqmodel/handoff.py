@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lqmodel.declarations import Declarations
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import ColumnWords, LeadExplanation, Usual
+from lqmodel.reasons import Change, ColumnWords, LeadExplanation, Move, Usual
 from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.words import clean
 
@@ -104,8 +104,24 @@ def reworded(
             ]
             for side in ("up", "down")
         }
-        told.append({**handoff, **sides, "cause": cause, "language": language.name})
+        change = _reworded_change(handoff, words, features.slice(row, 1), language)
+        told.append({**handoff, **sides, "change": change, "cause": cause, "language": language.name})
     return told
+
+
+def _reworded_change(
+    handoff: Mapping[str, Any], words: Mapping[str, ColumnWords], features: pa.Table, language: Language
+) -> dict[str, Any] | None:
+    told = handoff["change"]
+    if told is None:
+        return None
+
+    def move(old: Mapping[str, Any]) -> Move:
+        exact = None if old["value"] is None else features[old["column"]][0].as_py()
+        column = words[old["column"]]
+        return Move.of(column, exact, old["value_before"], old["log_odds"], passed=old["passed"])
+
+    return Change.from_json(told, handoff["probability"], move, language).reworded(told)
 
 
 def _reworded(
@@ -132,6 +148,8 @@ def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:
             usual = f" ({reason['usual']})" if reason["usual"] else ""
             weight = _weight(reason, language)
             lines.append(f"  {label if i == 0 else '':{width}} {weight:>6}  {reason['text']}{usual}")
+    if handoff["change"] is not None:
+        lines.append(f"  {handoff['change']['headline']}")
     return "\n".join(lines)
 
 

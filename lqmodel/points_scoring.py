@@ -35,6 +35,7 @@ from lqmodel.scores import (
     scored_row,
     values_at,
 )
+from lqmodel.since import change_columns
 from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
 from lqmodel.states import EPISODE, Walked, walk
@@ -138,6 +139,7 @@ def _scored(table: PointsTable, values: pa.Table, held: Bools) -> pa.Table:
         "band": pa.array(margin_band(points, policy).tolist(), pa.string()),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
+        **change_columns(None, len(values), table.language),
     }
     return pa.table(columns)
 
@@ -171,6 +173,7 @@ def _handoffs(
             "fit": row["fit"],
             "engagement": row["engagement"],
             "rest": 0.0,
+            "change": None,
             "cause": _cause(table, causes[i]),
             "display": display[i],
             "route": routes[i],

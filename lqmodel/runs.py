@@ -27,21 +27,20 @@ from lqmodel.declarations import to_microseconds
 from lqmodel.errors import BadData, NoInput
 from lqmodel.files import (
     MANIFEST,
-    canonical,
     file_sha256,
     point_symlink,
     read_manifest,
-    sha256,
     write_folder,
     write_manifest,
 )
 from lqmodel.languages import ENGLISH, Language
+from lqmodel.makeup import Makeup
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
 from lqmodel.scores import Scores
 
 LATEST = "latest"
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,12 @@ class Run:
         return Language.of(self.manifest.get("language", ENGLISH.name))
 
     @property
+    def makeup(self) -> Makeup | None:
+        """What its probabilities rest on; None by points."""
+        found = self.manifest["model"]["makeup"]
+        return None if found is None else Makeup.from_json(found)
+
+    @property
     def by_points(self) -> bool:
         """Whether a points table made the run: then it holds no probabilities."""
         return self.bundle_version.startswith(VERSION_PREFIX)
@@ -145,6 +150,29 @@ class Run:
     def states(self) -> pa.Table:
         """states.parquet. Grain: one row per lead that any run has seen, by lead id."""
         return pq.read_table(self._verified("states.parquet"))
+
+    def previous(self) -> Run | None:
+        """Open the run that this one went on from, which stands beside it; None where there was none.
+
+        Raises
+        ------
+        NoInput
+            It is not there any more.
+        BadData
+            Its manifest was changed.
+        """
+        run_id = self.manifest["previous_run"]
+        if run_id is None:
+            return None
+        beside = _run_folders(self.folder.parent)
+        found = [p for p in beside if p.name.endswith(f"-{run_id}")]
+        if not found:
+            raise NoInput(
+                f"the run before, {run_id}, is not in {self.folder.parent}",
+                exists=[p.name for p in beside],
+                do="bring it back beside this run",
+            )
+        return Run.open(found[0])
 
     def handoffs(self) -> list[dict[str, Any]]:
         """The handoffs of this run, the likeliest first."""
@@ -223,7 +251,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     """
     out = Path(out)
     when = "undated" if scores.as_of is None else iso(scores.as_of).replace(":", "")
-    run_id = _run_id(scores)
+    run_id = scores.run_id
     folder = out / f"{when}-{run_id}"
 
     def fill(building: Path) -> None:
@@ -267,19 +295,17 @@ def _is_newest(run: Run, latest: Path) -> bool:
     return not comparable or (run.as_of or 0) >= (now.as_of or 0)
 
 
-def _run_id(scores: Scores) -> str:
-    parts = [scores.bundle_version, str(scores.as_of), scores.inputs, scores.previous_run or ""]
-    if scores.language != ENGLISH:  # the same leads in other words are another run
-        parts.append(scores.language.name)
-    return sha256(canonical(parts))[:12]
-
-
 def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run_id": run_id,
         "as_of": None if scores.as_of is None else iso(scores.as_of),
-        "model": {"name": scores.model, "version": scores.bundle_version, "address": address},
+        "model": {
+            "name": scores.model,
+            "version": scores.bundle_version,
+            "address": address,
+            "makeup": None if scores.makeup is None else scores.makeup.to_json(),
+        },
         "agreement": scores.agreement,
         "language": scores.language.name,
         "policy": scores.policy,

@@ -19,8 +19,10 @@ from lqmodel import engine
 from lqmodel.declarations import Declarations, Handoffs
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
+from lqmodel.files import canonical, sha256
 from lqmodel.inputs import Inputs
 from lqmodel.languages import ENGLISH, Language
+from lqmodel.makeup import Makeup
 from lqmodel.roster import ID, REASON, Scorer, to_score
 from lqmodel.skew import Skew
 from lqmodel.stages import CUSTOMER, STAGES, acts_digest
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT, CREATED_AT = "as_of", "created"
 SCORED, OUTSIDE = "scored", "outside_population"
+DIGITS = 6
+"""Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
 REASONS = 3
 """Reasons for and against that a row of scores carries; `explain` shows them all."""
 NEAR = 20_000
@@ -51,11 +55,13 @@ class Scored(Protocol):
     def bundle_version(self) -> str: ...
 
 
-class Previous(Before, Protocol):
-    """The run before: its states are where the stages go on from."""
+class Previous(Scored, Before, Protocol):
+    """The run before: its states are where the stages go on from, its values what changed is told against."""
 
     @property
     def run_id(self) -> str: ...
+    @property
+    def makeup(self) -> Makeup | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +100,8 @@ class Scores:
         How each column of the scored leads differs from what the model was fitted on; empty where too few were scored.
     language : Language
         What its reasons are worded in.
+    makeup : Makeup or None
+        What its probabilities rest on; None by points.
     """
 
     model: str
@@ -112,6 +120,15 @@ class Scores:
     notices: tuple[str, ...]
     skew: tuple[Skew, ...] = ()
     language: Language = ENGLISH
+    makeup: Makeup | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Hash of what it rests on: bundle, as_of, inputs, the run before, and the language."""
+        parts = [self.bundle_version, str(self.as_of), self.inputs, self.previous_run or ""]
+        if self.language != ENGLISH:  # the same leads in other words are another run
+            parts.append(self.language.name)
+        return sha256(canonical(parts))[:12]
 
     def counts(self, column: str) -> dict[str, int]:
         """Count leads by status or stage, most first."""

@@ -18,11 +18,13 @@ from lqmodel.explaining import attributions, check_made_by
 from lqmodel.handoff import cause_words, handoffs
 from lqmodel.inputs import open_inputs
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import Effects, Families, LeadExplanation, explain_leads, reason_texts
+from lqmodel.makeup import Makeup
+from lqmodel.reasons import Effects, Families, LeadExplanation, Since, explain_leads, reason_texts
 from lqmodel.roster import ID, REASON, check_moment, cutoffs, everyone, skipped
 from lqmodel.sampling import with_draws
 from lqmodel.scores import (
     CREATED_AT,
+    DIGITS,
     LOOKED_AT,
     REASONS,
     Previous,
@@ -38,13 +40,11 @@ from lqmodel.scores import (
     scored_row,
     values_at,
 )
+from lqmodel.since import change_columns, change_of, since
 from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
 from lqmodel.states import EPISODE, Walked, walk
 from lqmodel.treeshap import Contributions
-
-DIGITS = 6
-"""Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
 
 
 def score(
@@ -100,7 +100,10 @@ def score(
     facts = facts_of(declarations, values)
     levels = levels_at(declarations, values)
     walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts, levels)
-    scored = _scored(bundle, values, effects, margin, language)
+    changed = None
+    if previous is not None and as_of is not None:
+        changed = since(bundle, values, bundle.calibrator.probability(margin), as_of, previous, threads)
+    scored = _scored(bundle, values, effects, margin, changed, language)
     scored = with_draws(scored, walked, facts, declarations, bundle.policy)
     unseen = bundle.encoding.unseen(values)
     skew = bundle.reference.compare(values, declarations.columns(), len(values))
@@ -114,7 +117,7 @@ def score(
         features=values,
         states=walked.states,
         skipped=skipped(leads, inputs, unseen, source),
-        handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, language),
+        handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, changed, language),
         inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
@@ -131,6 +134,7 @@ def score(
         ),
         skew=skew,
         language=language,
+        makeup=Makeup.of(bundle),
     )
 
 
@@ -143,6 +147,7 @@ def _scored(
     values: pa.Table,
     effects: Effects,
     margin: NDArray[np.float64],
+    changed: Since | None,
     language: Language,
 ) -> pa.Table:
     """Return the columns of scores.parquet that scored leads have. Grain: one row per scored lead, by id."""
@@ -171,6 +176,7 @@ def _scored(
         "band": pa.array(margin_band(margin, bundle.policy, levels).tolist(), pa.string()),
         "reasons_up": pa.array(up, pa.string()),
         "reasons_down": pa.array(down, pa.string()),
+        **change_columns(changed, len(values), language),
     }
     return pa.table(columns)
 
@@ -182,6 +188,7 @@ def _handoffs(
     scored: pa.Table,
     walked: Walked,
     leads: pa.Table,
+    changed: Since | None,
     language: Language,
 ) -> tuple[dict[str, Any], ...]:
     """Return the handoffs of this scoring, each with its reasons in full."""
@@ -197,6 +204,7 @@ def _handoffs(
         as_of=moments(chosen, LOOKED_AT),
         created=moments(chosen, CREATED_AT),
         usual=bundle.usual,
+        changes=None if changed is None else [changed.change(row, language) for row in rows.tolist()],
         stages=walked.table["stage"].take(rows).to_pylist(),
         scores=scored["score"].take(rows).to_numpy(),
         language=language,
@@ -217,9 +225,15 @@ def _value_columns(bundle: Bundle) -> set[str]:
 
 
 def explain_lead(
-    bundle: Bundle, scores: Scored, lead_id: str, language: Language = ENGLISH
+    bundle: Bundle,
+    scores: Scored,
+    lead_id: str,
+    language: Language = ENGLISH,
+    previous: Previous | None = None,
 ) -> LeadExplanation:
     """Say in a language why a lead has its probability, from the values that its score rests on.
+
+    With the run before, also what changed since.
 
     Raises
     ------
@@ -231,12 +245,14 @@ def explain_lead(
     check_made_by(bundle, scores)
     row = scored_row(scores, lead_id)
     values = scores.features.filter(pc.equal(scores.features[ID], lead_id))
+    change = None if previous is None else change_of(bundle, scores, lead_id, previous, language)
     as_of, created = moments(values, LOOKED_AT), moments(values, CREATED_AT)
     numbers = attributions(bundle, values, [lead_id], created, as_of, language)
     (found,) = explain_leads(
         numbers.effects,
         values,
         bundle.calibrator,
+        changes=[change],
         lead_ids=[lead_id],
         as_of=as_of,
         stages=[row["stage"]],

@@ -126,7 +126,10 @@ def test_a_run_and_a_bundle_hold_what_is_told(
     company: Trained, lqmodel: Callable[..., Any], tmp_path: Path
 ) -> None:
     bundle = company.bundle_folder
-    lqmodel("predict", "--model", bundle, "--project", company.root, "--as-of", AS_OF, "--output", tmp_path)
+    for as_of in ("2024-12-23T00:00Z", AS_OF):
+        lqmodel(
+            "predict", "--model", bundle, "--project", company.root, "--as-of", as_of, "--output", tmp_path
+        )
     run = tmp_path / "latest"
 
     def schema(name: str) -> dict[str, str]:
@@ -146,6 +149,11 @@ def test_a_run_and_a_bundle_hold_what_is_told(
     for reason in (reason for handoff in lines for reason in handoff["up"] + handoff["down"]):
         _assert_told("handoffs.jsonl, a reason in `up` or `down`", reason)
     assert any(handoff["up"] for handoff in lines)
+    for change in (handoff["change"] for handoff in lines):
+        _assert_told("handoffs.jsonl, a change", change)
+        for move in change["up"] + change["down"]:
+            _assert_told("handoffs.jsonl, a move in `up` or `down` of a change", move)
+    assert any(handoff["change"]["up"] for handoff in lines)
     manifest = json.loads((run / "manifest.json").read_bytes())
     _assert_told("manifest.json", manifest)
     assert set(manifest["files"]) | {"manifest.json"} == {path.name for path in run.iterdir()}

@@ -13,13 +13,26 @@ import lqmodel
 from lqmodel.audit import Audit, Finding
 from lqmodel.counterfactual import Helpful, Nearest, NurtureList
 from lqmodel.evaluation import Band, Estimate, Quality
-from lqmodel.reasons import Help, LeadExplanation, NurtureStep, Reason, Way
+from lqmodel.reasons import Change, Help, LeadExplanation, Move, NurtureStep, Reason, Way
 from lqmodel.reasons.attributions import Attributions
 from lqmodel.reasons.drawing import Drawing
 from lqmodel.scores import Scores
 
 RETURNED = (
-    *(Quality, Estimate, Band, Audit, Finding, Scores, LeadExplanation, Reason, Attributions, Drawing),
+    *(
+        Quality,
+        Estimate,
+        Band,
+        Audit,
+        Finding,
+        Scores,
+        LeadExplanation,
+        Reason,
+        Change,
+        Move,
+        Attributions,
+        Drawing,
+    ),
     *(Help, Way, NurtureStep, NurtureList, Nearest, Helpful),
 )
 """What the methods of the public classes give back."""

@@ -52,17 +52,17 @@ def command(
     language: LanguageOption = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Say in words why a lead has its probability, and what would help it.
+    """Say in words why a lead has its probability, what changed, and what would help it.
 
-    As of a run. What would help it to the next stage is worked out from the lead's rows in the sources; where these
+    As of a run, and since the run before it. What would help it to the next stage is worked out from the lead's rows in the sources; where these
     cannot be read, or hold other facts of the lead than the run saw, it says so.
     """
     from dataclasses import replace
 
     from lqmodel.files import write_file
+    from lqmodel.lookback import explain_run
     from lqmodel.points_scoring import explain_points
     from lqmodel.runs import Run
-    from lqmodel.scoring import explain_lead
     from lqmodel.settings import Settings
 
     read = Run.open(run or project / LATEST)
@@ -76,7 +76,7 @@ def command(
     else:
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
-        found = explain_lead(bundle, read, lead_id, spoken)
+        found = explain_run(bundle, read, lead_id, spoken)
         helps = _would_help(bundle, project.resolve(), pairs(source), read, lead_id, spoken)
         found = replace(found, would_help=helps)
         if svg is not None:

@@ -1,4 +1,4 @@
-"""How a language bends a declared text: where its window stands, how it counts seconds, what "never" makes of it."""
+"""How a language bends a declared text: where its window stands, how it counts seconds, how it says that there was none."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Grammar:
         What starts a title that counts days, and what tells that one speaks of days.
     counted : Pattern
         {value} where "no" can take its place.
-    never : tuple of (Pattern, str)
-        The start of a text or title of a recency → that it never happened, by the number of the group.
+    absent : tuple of (Pattern, str)
+        The start of a text or title of a recency → that there was none, by the number of the group.
     one_is_bare : bool
         Whether a window of one unit has no number ("the last day"); else it is told in the smaller unit, since
         "in den letzten" asks for a plural.
@@ -37,11 +37,11 @@ class Grammar:
     counts_days: Pattern[str]
     about_days: Pattern[str]
     counted: Pattern[str]
-    never: tuple[tuple[Pattern[str], str], ...]
+    absent: tuple[tuple[Pattern[str], str], ...]
     one_is_bare: bool = False
 
 
-def _never(*pairs: tuple[str, str]) -> tuple[tuple[Pattern[str], str], ...]:
+def _absent(*pairs: tuple[str, str]) -> tuple[tuple[Pattern[str], str], ...]:
     return tuple((re.compile(pattern), text) for pattern, text in pairs)
 
 
@@ -53,7 +53,7 @@ GRAMMARS: Final = {
         counts_days=re.compile(r"days "),
         about_days=re.compile(r"day"),
         counted=re.compile(r"\{value\}"),
-        never=_never((r"(?:days since (?:the )?)?(?:last|first) (.+)", r"no \1 so far")),
+        absent=_absent((r"(?:days since (?:the )?)?(?:last|first) (.+)", r"no \1")),
         one_is_bare=True,
     ),
     "de": Grammar(
@@ -65,9 +65,9 @@ GRAMMARS: Final = {
         counts_days=re.compile(r"Tage "),
         about_days=re.compile(r"[Tt]age?"),
         counted=re.compile(r"^\{value\}(?= )"),
-        never=_never(
-            (r"(?:letzte[rs]|erste[rs]|Tage seit dem (?:letzten|ersten)) (.+?)(?: vor)?$", r"bisher kein \1"),
-            (r"(?:letzte|erste|Tage seit der (?:letzten|ersten)) (.+?)(?: vor)?$", r"bisher keine \1"),
+        absent=_absent(
+            (r"(?:letzte[rs]|erste[rs]|Tage seit dem (?:letzten|ersten)) (.+?)(?: vor)?$", r"kein \1"),
+            (r"(?:letzte|erste|Tage seit der (?:letzten|ersten)) (.+?)(?: vor)?$", r"keine \1"),
         ),
     ),
     "ro": Grammar(
@@ -77,9 +77,9 @@ GRAMMARS: Final = {
         counts_days=re.compile(r"zile "),
         about_days=re.compile(r"\b(?:zi|zile)\b"),
         counted=re.compile(r"^\{value\}(?: de)?(?= )"),
-        never=_never(
-            (r"(?:zile de la )?(?:ultimul|primul) (.+?)(?: acum)?$", r"niciun \1 până acum"),
-            (r"(?:zile de la )?(?:ultima|prima) (.+?)(?: acum)?$", r"nicio \1 până acum"),
+        absent=_absent(
+            (r"(?:zile de la )?(?:ultimul|primul) (.+?)(?: acum)?$", r"niciun \1"),
+            (r"(?:zile de la )?(?:ultima|prima) (.+?)(?: acum)?$", r"nicio \1"),
         ),
     ),
     "nb": Grammar(
@@ -89,7 +89,7 @@ GRAMMARS: Final = {
         counts_days=re.compile(r"dager "),
         about_days=re.compile(r"dag(?:er)?\b"),
         counted=re.compile(r"^\{value\}(?= )"),
-        never=_never((r"(?:dager siden )?(?:siste|første) (.+?)(?: for)?$", r"ingen \1 hittil")),
+        absent=_absent((r"(?:dager siden )?(?:siste|første) (.+?)(?: for)?$", r"ingen \1")),
     ),
 }
 """Language → its grammar."""

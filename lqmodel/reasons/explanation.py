@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from lqmodel.declarations import from_microseconds
 from lqmodel.declarations.feature import Kind
 from lqmodel.errors import UsageError
 from lqmodel.languages import ENGLISH, Language
+from lqmodel.reasons.change import Change
 from lqmodel.reasons.help import Help
 from lqmodel.reasons.raw import Raw
 from lqmodel.reasons.words import clean
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lqmodel.reasons.attributions import Attributions
     from lqmodel.reasons.drawing import Drawing
 
-CUT_OFF = math.log(1.05)
-"""Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
 _BAR = 10  # characters of the longest bar
 
 
@@ -105,6 +103,8 @@ class LeadExplanation:
         Log-odds of who they are and of what they do; together they lead from the base to the probability.
     rest : float
         Log-odds of all that is in neither `up` nor `down`.
+    change : Change or None
+        What changed since the run before; None where there was none.
     language : Language
         In which it speaks.
     would_help : Help or None
@@ -130,6 +130,7 @@ class LeadExplanation:
     fit: float
     engagement: float
     rest: float
+    change: Change | None = None
     language: Language = ENGLISH
     would_help: Help | None = None
     numbers: Attributions | None = field(default=None, repr=False, compare=False)
@@ -143,6 +144,7 @@ class LeadExplanation:
         told = asdict(replace(self, numbers=None)) | {
             "as_of": moment,
             **sides,
+            "change": None if self.change is None else self.change.to_json(),
             "language": self.language.name,
         }
         del told["numbers"], told["would_help"]
@@ -186,6 +188,8 @@ class LeadExplanation:
             "",
             f"  {self._subtotals()}",
         ]
+        if self.change is not None:
+            lines += ["", str(self.change)]
         if self.would_help is not None:
             lines += ["", *self.would_help.labelled()]
         return "\n".join(lines)
@@ -247,30 +251,6 @@ class LeadExplanation:
     def _subtotals(self) -> str:
         fit, engagement = self._effect(self.fit), self._effect(self.engagement)
         return self.language.say("subtotals", fit=fit, engagement=engagement)
-
-
-def join(reasons: Iterable[object], limit: int = 1024) -> str:
-    """Join reasons for a field of a CRM, cut at a reason's end.
-
-    Parameters
-    ----------
-    reasons : iterable of Reason or str
-        The strongest first.
-    limit : int, default 1024
-        Most characters. A first reason that is longer alone is cut, with an ellipsis.
-
-    Examples
-    --------
-    >>> join(["2 demos (×2.0)", "industry: retail (×1.2)"], limit=20)
-    '2 demos (×2.0)'
-    """
-    joined = ""
-    for reason in reasons:
-        longer = f"{joined}; {reason}" if joined else str(reason)
-        if len(longer) > limit:
-            return joined or longer[: max(limit - 1, 0)] + "…"[:limit]
-        joined = longer
-    return joined
 
 
 def _reason_to_json(reason: Reason) -> dict[str, Any]:

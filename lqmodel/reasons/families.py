@@ -6,6 +6,7 @@ on the odds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ from lqmodel.errors import ColumnMissing
 
 if TYPE_CHECKING:
     from lqmodel.calibration import Calibrator
-    from lqmodel.treeshap import Contributions
+    from lqmodel.treeshap import Contributions, Difference
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SAME = 1e-9  # margins this close to the base: the quotient of differences would be noise
+CUT_OFF = math.log(1.05)
+"""Effects smaller than this (5 % on the odds) are not put into words; they are part of "all else"."""
+_SAME = 1e-9  # margins this close to each other: the quotient of differences would be noise
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,38 @@ class Families:
         """
         base = float(calibrator.logit([contributions.base])[0])
         logit = calibrator.logit(contributions.margin)
-        distance = contributions.margin - contributions.base
-        same = np.abs(distance) < _SAME
-        slope = float(calibrator.slope([contributions.base])[0])
-        scale = np.where(same, slope, (logit - base) / np.where(same, 1.0, distance))
-        n = len(logit)
+        scale = _scale(calibrator, np.full(len(logit), contributions.base), contributions.margin)
+        effects, speaker = self._added_up(contributions.values, scale)
+        return Effects(self, contributions.margin, contributions.base, base, logit, effects, speaker)
+
+    def compare(self, difference: Difference, calibrator: Calibrator) -> Moves:
+        """Scale what changed since an earlier row to the calibrated logit, and add it up by family.
+
+        As `measure`, with each row's own margin of before in the place of the base: the logit of before plus
+        the effects is the logit.
+        """
+        scale = _scale(calibrator, difference.before, difference.margin)
+        before, logit = calibrator.logit(difference.before), calibrator.logit(difference.margin)
+        return Moves(self, before, logit, *self._added_up(difference.values, scale))
+
+    def _added_up(self, values: Floats, scale: Floats) -> tuple[Floats, Ints]:
+        """Return the effect of each family, and the column that gives it its words."""
+        n = len(values)
         effects, speaker = np.empty((n, len(self.members))), np.empty((n, len(self.members)), dtype=np.int64)
         for family, positions in enumerate(self.members):
-            parts = contributions.values[:, positions]
+            parts = values[:, positions]
             total = parts.sum(axis=1)
             effects[:, family] = total * scale
             speaker[:, family] = np.array(positions)[np.argmax(parts * np.sign(total)[:, None], axis=1)]
-        return Effects(self, contributions.margin, contributions.base, base, logit, effects, speaker)
+        return effects, speaker
+
+
+def _scale(calibrator: Calibrator, start: Floats, end: Floats) -> Floats:
+    """Calibrated log-odds per log-odds of margin on the way between two margins."""
+    distance = end - start
+    same = np.abs(distance) < _SAME
+    climb = calibrator.logit(end) - calibrator.logit(start)
+    return np.where(same, calibrator.slope(start), climb / np.where(same, 1.0, distance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,3 +163,25 @@ class Effects:
         positions = [i for i, feature in enumerate(self.families.declared) if feature.kind == kind]
         total: Floats = self.effects[:, positions].sum(axis=1)
         return total
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """What each family's move did to each lead: before + effects.sum(axis=1) is the logit to 1e-6.
+
+    Attributes
+    ----------
+    families : Families
+    before, logit : ndarray of float64, shape (n,)
+        Calibrated logits of the rows before and of those of now, by one calibrator.
+    effects : ndarray of float64, shape (n, n_families)
+        Calibrated log-odds; exactly 0 where no column of the family moved.
+    speaker : ndarray of int64, shape (n, n_families)
+        Position of the column that gives the family its words.
+    """
+
+    families: Families
+    before: Floats
+    logit: Floats
+    effects: Floats
+    speaker: Ints

@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from lqmodel.errors import BadData
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons.explanation import CUT_OFF, LeadExplanation, Reason, join
-from lqmodel.reasons.families import Effects
-from lqmodel.reasons.raw import Raw, lead_ages, levels, numbers
+from lqmodel.reasons.change import Change
+from lqmodel.reasons.explanation import LeadExplanation, Reason
+from lqmodel.reasons.families import CUT_OFF, Effects
+from lqmodel.reasons.joining import join
+from lqmodel.reasons.raw import RawColumns, lead_ages
 from lqmodel.reasons.usual import Usual
 from lqmodel.reasons.words import ColumnWords
 
@@ -78,6 +80,7 @@ def explain_leads(
     scores: ArrayLike,
     created: ArrayLike | None = None,
     usual: Usual | None = None,
+    changes: Sequence[Change | None] | None = None,
     most: int = 5,
     language: Language = ENGLISH,
 ) -> list[LeadExplanation]:
@@ -98,6 +101,8 @@ def explain_leads(
         Microseconds UTC; tells "never" from an old last act.
     usual : Usual or None
         For "usually 0 or 1".
+    changes : sequence of Change or None, optional
+        What changed since the run before.
     most : int, default 5
         Reasons for, and reasons against.
     language : Language, default English
@@ -132,6 +137,7 @@ def explain_leads(
             fit=float(fit[i]),
             engagement=float(engagement[i]),
             rest=float(total[i]) - sum(r.log_odds for side in found[i].values() for r in side),
+            change=None if changes is None else changes[i],
             language=language,
         )
         for i in range(n)
@@ -161,11 +167,11 @@ class _Said:
     def __init__(
         self, effects: Effects, values: pa.Table, ages: NDArray[np.float64] | None, language: Language
     ) -> None:
-        families = effects.families
-        features = {feature.name: feature for feature in families.declared}
-        self.effects, self.values, self.ages, self.language = effects, values, ages, language
-        self.words = [ColumnWords(features[column.family], column, language) for column in families.columns]
-        self._read: dict[int, tuple[NDArray[np.float64] | Ints, list[str]]] = {}
+        features = {feature.name: feature for feature in effects.families.declared}
+        columns = effects.families.columns
+        self.effects, self.language = effects, language
+        self.words = [ColumnWords(features[column.family], column, language) for column in columns]
+        self.raw = RawColumns(values, columns, ages)
 
     def texts(self, leads: Ints, families: Ints) -> Texts:
         """Return the words of each pair, wording each distinct value of a column once."""
@@ -173,9 +179,8 @@ class _Said:
         texts = np.empty(len(leads), dtype=object)
         for column in np.unique(columns).tolist():
             at = np.flatnonzero(columns == column)
-            read, _ = self._column(column)
-            distinct, where = np.unique(read[leads[at]], return_inverse=True)
-            said = [self.words[column].text(self._raw(column, value)) for value in distinct.tolist()]
+            distinct, where = np.unique(self.raw.read(column)[leads[at]], return_inverse=True)
+            said = [self.words[column].text(self.raw.raw(column, value)) for value in distinct.tolist()]
             texts[at] = np.array(said, dtype=object)[where]
         return texts
 
@@ -183,7 +188,7 @@ class _Said:
         """Return the reason of one pair, in full."""
         position = int(self.effects.speaker[lead, family])
         words, name = self.words[position], self.words[position].column.name
-        value = self._raw(position, self._column(position)[0][lead].item())
+        value = self.raw.raw(position, self.raw.read(position)[lead].item())
         note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
         return Reason(
             family=words.declared.name,
@@ -197,21 +202,6 @@ class _Said:
             value=value,
             language=self.language,
         )
-
-    def _column(self, position: int) -> tuple[NDArray[np.float64] | Ints, list[str]]:
-        if position not in self._read:
-            column = self.words[position].column
-            is_number = column.dtype == "number"
-            self._read[position] = (
-                (numbers(self.values, column, self.ages), []) if is_number else levels(self.values, column)
-            )
-        return self._read[position]
-
-    def _raw(self, position: int, read: float) -> Raw:
-        """Return a value as read, from what stands in the column's array."""
-        if self.words[position].column.dtype == "number":
-            return None if np.isnan(read) else float(read)
-        return self._column(position)[1][int(read)] if read >= 0 else None
 
 
 def _check(effects: Effects, values: pa.Table) -> None:

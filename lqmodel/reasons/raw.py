@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,6 +57,44 @@ def levels(table: pa.Table, column: Column) -> tuple[NDArray[np.int64], list[str
     array = coded.combine_chunks()
     positions = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return positions, [_level(value) for value in array.dictionary.to_pylist()]
+
+
+class RawColumns:
+    """A table of feature values, each column read once, as people would say it.
+
+    Parameters
+    ----------
+    values : pyarrow.Table
+        Raw feature values, one row per lead.
+    columns : sequence of Column
+    ages : ndarray of float64, shape (n,), or None
+        Age of each lead in days; see `numbers`.
+    """
+
+    def __init__(
+        self, values: pa.Table, columns: Sequence[Column], ages: NDArray[np.float64] | None = None
+    ) -> None:
+        self.values, self.columns, self.ages = values, columns, ages
+        self._read: dict[int, tuple[NDArray[np.float64] | NDArray[np.int64], list[str]]] = {}
+
+    def read(self, position: int) -> NDArray[np.float64] | NDArray[np.int64]:
+        """Return a column by its position: numbers, or positions in the list of its levels."""
+        return self._column(position)[0]
+
+    def raw(self, position: int, read: float) -> Raw:
+        """Return a value as it is said, from what stands in the column's array."""
+        if self.columns[position].dtype == "number":
+            return None if np.isnan(read) else float(read)
+        return self._column(position)[1][int(read)] if read >= 0 else None
+
+    def _column(self, position: int) -> tuple[NDArray[np.float64] | NDArray[np.int64], list[str]]:
+        if position not in self._read:
+            column = self.columns[position]
+            is_number = column.dtype == "number"
+            self._read[position] = (
+                (numbers(self.values, column, self.ages), []) if is_number else levels(self.values, column)
+            )
+        return self._read[position]
 
 
 def lead_ages(created: ArrayLike | None, as_of: ArrayLike | None) -> NDArray[np.float64] | None:

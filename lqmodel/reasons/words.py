@@ -175,6 +175,16 @@ class ColumnWords:
             return self.speaks.number(math.floor(value))
         return self.speaks.seconds(value) if self._is_seconds else self.speaks.number(value)
 
+    def absent(self) -> tuple[Language, str] | None:
+        """Return that there was none of what is counted from: "last visit {value} days ago" gives "no visit"."""
+        text = self.forms["other"].partition("{value}")[0]
+        for language, said in ((self.speaks, text), (self.titled_in, self.title)):
+            for pattern, none in language.grammar.absent:
+                found = pattern.match(said.strip(" :,"))
+                if found:
+                    return language, self._filled(found.expand(none), "")
+        return None
+
     def _say(self, key: str, **places: str) -> str:
         return self.speaks.say(key, 0, **places)
 
@@ -248,14 +258,11 @@ class ColumnWords:
         )
 
     def _never(self) -> str:
-        """Say that it has not happened: "last visit {value} days ago" gives "no visit so far"."""
-        text = self.forms["other"].partition("{value}")[0]
-        for language, said in ((self.speaks, text), (self.titled_in, self.title)):
-            for pattern, never in language.grammar.never:
-                found = pattern.match(said.strip(" :,"))
-                if found:
-                    return self._filled(found.expand(never), "")
-        return self.titled_in.say("never", title=self.title)
+        found = self.absent()
+        if found is None:
+            return self.titled_in.say("never", title=self.title)
+        language, none = found
+        return language.say("so_far", text=none)
 
     def _filled(self, text: str, value: str) -> str:
         window = self.column.window
