@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("numpy", "numba", "lightgbm", "shap", "woodelf_explainer", "duckdb", "polars", "pandas")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def compare(
     )
 
 
-def machine(packages: Sequence[str] = ("numpy", "numba", "lightgbm")) -> str:
+def machine(packages: Sequence[str] = PACKAGES) -> str:
     """Describe the processor, the cores that this process may use, Python and packages."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     info = Path("/proc/cpuinfo")
@@ -92,12 +93,12 @@ def publish(name: str, found: Sequence[Comparison]) -> None:
     """Print the table and write results/NAME.json."""
     lines = [
         machine(),
-        f"{'case':<42} {'peer':<24} {'min':>8} {'median':>8} {'max':>8} {'units/s':>12} {'max error':>10}",
+        f"{'case':<50} {'peer':<24} {'min':>8} {'median':>8} {'max':>8} {'seconds':>9} {'units/s':>12} {'max error':>10}",
     ]
     for one in found:
         ratio = "".join(f" {one.ratio[key]:>7.1f}x" for key in ("min", "median", "max"))
         lines.append(
-            f"{one.case:<42} {one.peer:<24}{ratio} {one.n / one.seconds:>12,.0f} {one.max_error:>10.1e}"
+            f"{one.case:<50} {one.peer:<24}{ratio} {one.seconds:>9.3f} {one.n / one.seconds:>12,.0f} {one.max_error:>10.1e}"
         )
     sys.stdout.write("\n".join(lines) + "\n")
     RESULTS.mkdir(exist_ok=True)

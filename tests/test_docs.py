@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import measured
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,6 +47,23 @@ def test_the_pages_are_up_to_date() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in REFERENCE.glob("*.md")}
     stale = sorted(name for name, text in docs.pages().items() if written.pop(name, None) != text)
     assert (stale, sorted(written)) == ([], []), "run `make docs`"
+
+
+def test_the_readme_tells_what_was_measured_last() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!-- measured: treeshap -->" in text
+    assert measured.filled(text) == text, "run `make docs`"
+
+
+def test_every_benchmark_has_a_title_and_results_of_the_one_form() -> None:
+    benchmarks = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
+    assert benchmarks == set(measured.TOLD) == {path.stem for path in measured.RESULTS.glob("*.json")}
+    for name in benchmarks:
+        for one in measured.results(name):
+            assert one["ratio"]["min"] <= one["ratio"]["median"] <= one["ratio"]["max"]
+            assert one["max_error"] >= 0
+            assert min(one["n"], one["seconds"], one["peer_n"], one["peer_seconds"]) > 0
+            assert one["machine"]
 
 
 def test_no_terminal_changes_the_pages(tmp_path: Path) -> None:

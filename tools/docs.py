@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import measured
 import surface
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -111,6 +112,7 @@ def pages() -> dict[str, str]:
         "outputs.md": outputs_page(),
         "settings.md": settings_page(),
         "errors.md": errors_page(),
+        "speed.md": measured.speed_page(),
     }
     index = [f"- [{text.splitlines()[0].removeprefix('# ')}]({name})" for name, text in made.items()]
     return {"README.md": page("Reference", "\n".join(index)), **made}
@@ -360,4 +362,6 @@ def write(made: Mapping[str, str], folder: Path) -> None:
 if __name__ == "__main__":
     reference = ROOT / "docs" / "reference"
     write(pages(), reference)
-    sys.stdout.write(f"written: {reference.relative_to(ROOT).as_posix()}/\n")
+    readme = ROOT / "README.md"
+    readme.write_text(measured.filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"written: {reference.relative_to(ROOT).as_posix()}/, and the tables of README.md\n")
