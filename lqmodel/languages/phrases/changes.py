@@ -54,7 +54,7 @@ PHRASES: Final = {
     "since.not_scored": {
         "en": "not scored on {day}: nothing to compare with",
         "de": "am {day} nicht bewertet: nichts zum Vergleichen",
-        "ro": "fără scor în {day}: nimic de comparat",
+        "ro": "fără scor pe {day}: nimic de comparat",
         "nb": "ikke vurdert {day}: ingenting å sammenligne med",
     },
     "since.came_back": {
@@ -66,13 +66,13 @@ PHRASES: Final = {
     "since.by_points": {
         "en": "scored by points on {day}: no probability to compare with",
         "de": "am {day} nach Punkten bewertet: keine Wahrscheinlichkeit zum Vergleichen",
-        "ro": "evaluat prin puncte în {day}: nicio probabilitate de comparat",
+        "ro": "evaluat prin puncte pe {day}: nicio probabilitate de comparat",
         "nb": "vurdert med poeng {day}: ingen sannsynlighet å sammenligne med",
     },
     "since.other_features": {
         "en": "the model reads otherwise than on {day}: {features}; so the change cannot be laid to what the lead did",
         "de": "das Modell liest anders als am {day}: {features}; die Änderung lässt sich also nicht dem Lead zuschreiben",
-        "ro": "modelul citește altfel decât în {day}: {features}; deci schimbarea nu poate fi pusă pe seama leadului",
+        "ro": "modelul citește altfel decât pe {day}: {features}; deci schimbarea nu poate fi pusă pe seama leadului",
         "nb": "modellen leser annerledes enn {day}: {features}; endringen kan derfor ikke tilskrives leadet",
     },
     "since.unread": {
