@@ -36,9 +36,8 @@ def connect(threads: int | None = None) -> Backend:
     con.raw_sql("SET autoinstall_known_extensions=false")
     con.raw_sql("SET autoload_known_extensions=false")
     con.raw_sql("SET preserve_insertion_order=false")
-    con.raw_sql(
-        "SET streaming_buffer_size='64MB'"
-    )  # room for all threads to work on what is read batch by batch
+    # room for all threads to work on what is read batch by batch
+    con.raw_sql("SET streaming_buffer_size='64MB'")
     if threads is not None:
         con.raw_sql(f"SET threads={int(threads)}")
     return con

@@ -169,8 +169,8 @@ def _scored(
         "probability": np.round(probability, DIGITS),
         "low": np.round(low, DIGITS),
         "high": np.round(high, DIGITS),
-        "score": np.floor(score_of(probability, bundle.policy, levels) * 10)
-        / 10,  # never rounded up to a threshold
+        # never rounded up to a threshold
+        "score": np.floor(score_of(probability, bundle.policy, levels) * 10) / 10,
         "fit": np.round(effects.fit, DIGITS),
         "engagement": np.round(effects.engagement, DIGITS),
         "band": pa.array(margin_band(margin, bundle.policy, levels).tolist(), pa.string()),
@@ -215,7 +215,8 @@ def _handoffs(
         "agreement": model.agreement.version if model.agreement else None,
     }
     causes = [cause_words(bundle.declarations, name, language) for name in moved.cause_names()[rows]]
-    display, routes = (part(bundle.declarations, leads, chosen) for part in (displayed, routed))
+    display = displayed(bundle.declarations, leads, chosen)
+    routes = routed(bundle.declarations, leads, chosen)
     return handoffs(explained, causes, display, routes, stamp)
 
 

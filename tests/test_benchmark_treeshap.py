@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("woodelf")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import measured

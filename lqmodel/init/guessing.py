@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,7 +63,7 @@ class _Guessing:
     def __init__(self, contents: Mapping[str, Contents], answers: Answers, ask: Ask | None) -> None:
         for column in (*answers.keep, *answers.drop):
             check_column(contents, column)
-        self.contents = contents = {name: _without_dropped(c, answers) for name, c in contents.items()}
+        self.contents = contents = {name: c.without(answers.dropped) for name, c in contents.items()}
         self.answers = answers
         self.told = [f"left out as asked: {', '.join(answers.drop)} (--drop)"] if answers.drop else []
         self.roles: Roles = find_roles(contents, answers, ask, self.told)
@@ -394,9 +393,3 @@ class _Guessing:
                 f'{clock.unseen:.0%} of the wins come before the first Monday after the lead was made: no snapshot sees them (every = "7d" in the model\'s file)'
             )
         return clock
-
-
-def _without_dropped(contents: Contents, answers: Answers) -> Contents:
-    """A dropped column is as if the file did not hold it."""
-    kept = {c: p for c, p in contents.profiles.items() if not answers.dropped(contents.name, c)}
-    return replace(contents, profiles=kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -14,7 +15,6 @@ FORMATS: Final = tuple(
     for day in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d-%b-%Y")
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 )
-US_FORM: Final = "%m/%d/%Y"
 TOP: Final = 60  # levels looked at
 COMMA_NUMBER: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 NUMERIC_TYPES: Final = (
@@ -91,6 +91,13 @@ class Contents:
     @property
     def name(self) -> str:
         return self.table.name
+
+    def without(self, dropped: Callable[[str, str], bool]) -> Contents:
+        """Return the contents as if the file did not hold the columns of which ``dropped(table, column)`` holds."""
+        kept = {
+            column: profile for column, profile in self.profiles.items() if not dropped(self.name, column)
+        }
+        return replace(self, profiles=kept)
 
     def missing_texts(self, columns: list[str]) -> list[str]:
         """Return the texts that mean missing in these columns, sorted."""

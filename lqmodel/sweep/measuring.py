@@ -22,8 +22,6 @@ from lqmodel.sweep.records import Records, as_floats, gather
 
 BUDGET = 2 * 2**30
 """Bytes of records held at once; more facts are swept in several passes, each over some of the leads."""
-IN_CACHE = 2**19
-"""Bytes of records of a bucket, about half of what a core keeps near."""
 EXACT = 2**53
 """Sums beyond this are left to SQL, so that they become floats by the same rounding."""
 
