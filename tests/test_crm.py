@@ -161,7 +161,7 @@ def test_every_file_is_one_that_its_importer_takes_whatever_leads_hold(crm: str,
         if data.draw(st.booleans())
     }
     suppressed = {
-        f"S{n}": data.draw(st.one_of(st.none(), HOSTILE, st.just(record(crm, n)))) for n in (0, 90, 91)
+        f"S{n}.": data.draw(st.one_of(st.none(), HOSTILE, st.just(record(crm, n)))) for n in (0, 90, 91)
     }
     told = planned(
         made, found, suppressed=suppressed, earlier=earlier, only_changes=only, set_stage=set_stage
@@ -178,6 +178,15 @@ def test_every_file_is_one_that_its_importer_takes_whatever_leads_hold(crm: str,
     assert len(found) == len(keys.get(own, [])) + len(rejected) + told.negligible + len(moved_only)
     assert {x.lead_id for x in found} <= {s.lead_id for s in told.sent} | rejected
     assert not {s.lead_id for s in told.sent} & set(suppressed)
+
+
+@pytest.mark.parametrize("crm", CRMS)
+def test_two_suppressed_leads_of_one_record_empty_it_once(crm: str) -> None:
+    made = target(crm)
+    both = {"A": record(crm, 7), "B": record(crm, 7)}
+    whole = files(made, planned(made, [], suppressed=both))
+    assert wrong(crm, whole) == []
+    assert whole == files(made, planned(made, [], suppressed={"A": record(crm, 7)}))
 
 
 @given(REASONS, st.integers(20, 1200))

@@ -111,6 +111,7 @@ def plan(
             sent[lead.lead_id] = Sent.of(lead, stage_set)
         else:
             sent[lead.lead_id] = before.with_stage(stage_set)
+    emptied: set[str] = set()
     for lead_id, key in sorted(suppressed.items()):
         held = sent.pop(lead_id, None)
         if held is None and only_changes:
@@ -120,6 +121,9 @@ def plan(
                 Reject(lead_id, key, "suppressed, and no record in the CRM could be named: empty it by hand")
             )
             continue
+        if target.same_key(key) in emptied:  # two leads that objected, one record of the CRM
+            continue
+        emptied.add(target.same_key(key))
         for sheet, row in target.emptied(key):
             sheets[sheet].append(row)
     return Plan(
