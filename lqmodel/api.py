@@ -34,6 +34,7 @@ TODAY = "today"
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from lqmodel.audit import Audit
@@ -308,6 +309,8 @@ class Model:
     ) -> tuple[Help, ...]:
         """Find the fewest events that marketing can bring about after which the model would move each lead up.
 
+        What people did, by the ledger of ``root``, holds as in a run: a lead that somebody keeps from sales stays.
+
         Parameters
         ----------
         scores : Scores or Run
@@ -320,7 +323,8 @@ class Model:
         """
         folder, settings = self.root if root is None else Path(root), Settings.read()
         spoken = settings.language_of(language, self.bundle.declarations.model.language)
-        return what_would_help(self.bundle, folder, sources, scores, lead_ids, settings.threads, spoken)
+        acts = self._acts(folder, scores.as_of)
+        return what_would_help(self.bundle, folder, sources, scores, lead_ids, settings.threads, spoken, acts)
 
     def nurture(
         self,
@@ -344,7 +348,13 @@ class Model:
         """
         folder, settings = self.root if root is None else Path(root), Settings.read()
         spoken = settings.language_of(language, self.bundle.declarations.model.language)
-        return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken)
+        acts = self._acts(folder, scores.as_of)
+        return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken, acts)
+
+    def _acts(self, folder: Path, as_of: int | None) -> pa.Table | None:
+        from lqmodel.ledger.acting import acts_before
+
+        return acts_before(folder, self.bundle.declarations.name, as_of)
 
     def save(self, folder: Path | str) -> Path:
         """Write the bundle as a folder."""

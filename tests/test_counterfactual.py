@@ -24,6 +24,7 @@ from projects import WHEN, Trained, change, shuffled
 from strategies import LEADS, NOON, History, histories
 
 import lqmodel.counterfactual.search as searching
+from lqmodel.api import Model
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import what_would_help
 from lqmodel.counterfactual.helping import helped
@@ -31,7 +32,10 @@ from lqmodel.counterfactual.search import Judge, largest, search, worlds
 from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.encoding import ColumnEncoding, Encoding
 from lqmodel.errors import BadData, NoInput, Refused, UsageError
+from lqmodel.languages import Language
+from lqmodel.ledger import acting
 from lqmodel.reasons import Help
+from lqmodel.reasons.help import SHOWN
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores
 from lqmodel.scoring import score
@@ -313,6 +317,45 @@ def test_where_both_thresholds_are_one_a_lead_goes_straight_to_sales(
     (found,) = asked(thresholds(bundle, 0.06, 0.06), company, scored, lead)
     assert (found.aim, found.ways[0].stage) == ("MQL", "sales-ready")
     assert "the model would make it sales-ready after: " in found.text
+
+
+def test_ways_to_different_stages_are_told_apart(
+    bundle: Bundle, company: Trained, scored: Scores, helps: tuple[Help, ...]
+) -> None:
+    leads = [h.lead_id for h in helps if (h.answer, h.stage) == ("reaches", "Lead")]
+    mixed = []
+    for found in asked(thresholds(bundle, 0.05, 0.055), company, scored, *leads):
+        shown = found.ways[:SHOWN]
+        if len({way.stage for way in shown}) > 1:
+            mixed.append(found)
+            head, *lines = found.lines()
+            assert head == "the model would make it MQL after:"
+            assert all(
+                ("sales-ready)" in line) == (w.stage == "sales-ready")
+                for w, line in zip(shown, lines, strict=False)
+            )
+            assert ("sales-ready)" in found.in_short()) == (shown[0].stage == "sales-ready")
+    assert mixed
+
+
+@pytest.mark.parametrize("language", [Language.of(name) for name in ("en", "de", "ro", "nb")], ids=str)
+def test_where_nothing_can_be_tried_no_number_of_steps_is_named(language: Language) -> None:
+    text = Help("L", "Lead", "MQL", "none", most=0, language=language).text
+    assert "0" not in text
+    assert "MQL" in text
+
+
+def test_python_hears_what_people_did_as_the_commands_do(
+    bundle: Bundle, company: Trained, scored: Scores, helps: tuple[Help, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lead that somebody keeps from sales is out of reach in a notebook too."""
+    lead = first(helps, "reaches", "MQL").lead_id
+    model = Model(bundle, root=company.root)
+    (free,) = model.what_would_help(scored, lead)
+    acts = acts_table([Act(lead, 1, "suppressed", WHEN - LAG, WHEN - LAG)])
+    monkeypatch.setattr(acting, "acts_before", lambda *asked: acts)
+    (kept,) = model.what_would_help(scored, lead)
+    assert (free.answer, kept.answer) == ("reaches", "blocked")
 
 
 def test_a_lead_that_is_due_needs_no_step(

@@ -66,6 +66,13 @@ LAST = declare(
     title="days since the last visit",
     reason={"en": {"one": "last visit {value} day ago", "other": "last visit {value} days ago"}},
 )
+TIME = declare(
+    "time_on_site",
+    verb="sum",
+    column="duration_s",
+    windows=["7d"],
+    reason={"en": {"other": "{value} seconds on the site in the last {window}"}},
+)
 INDUSTRY = declare("industry", "fit", verb="attribute", column="industry", dtype="category")
 SIZE = declare(
     "employees",
@@ -197,6 +204,35 @@ def test_effects_add_up_for_any_margin(base, parts) -> None:
     assert found.base + found.effects.sum() == pytest.approx(BENT.logit(margin)[0], abs=1e-6)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_law8_a_large_family_adds_up_to_the_same_bits_in_any_batch(rows) -> None:
+    """From 8 columns on, numpy's sum along a row takes another order where the rows are few."""
+    days = [f"{n}d" for n in range(1, 13)]
+    many = declare(
+        "visits", verb="count", windows=days, reason={"en": {"other": "{value} in the last {window}"}}
+    )
+    families = Families.of([many], [column.name for column in many.columns()])
+    values = np.random.default_rng(7).normal(size=(500, len(days)))
+    margin = values.sum(axis=1) - 1.0
+    found = families.measure(Contributions(margin, -1.0, values), BENT)
+    for start in range(0, 500 - rows, 50):
+        part = slice(start, start + rows)
+        some = families.measure(Contributions(margin[part], -1.0, values[part]), BENT)
+        assert some.effects.tobytes() == found.effects[part].tobytes()
+        assert some.engagement.tobytes() == found.engagement[part].tobytes()
+
+
+@given(
+    st.floats(0, 100),
+    st.lists(st.floats(0, 100), min_size=3, max_size=3).map(sorted),
+    st.sampled_from([VISITS, LAST, SIZE, TIME]),
+)
+def test_what_is_usual_never_ends_at_what_is_shown(value, quantiles, feature) -> None:
+    words = ColumnWords(feature, feature.columns()[0])
+    if words.usual(value, tuple(quantiles), None):
+        assert words.shown(value) not in (words.shown(quantiles[0]), words.shown(quantiles[-1]))
+
+
 def test_a_column_of_no_feature_is_refused() -> None:
     with pytest.raises(ColumnMissing, match="'shoe_size' belongs to no declared feature"):
         Families.of(DECLARED, ["shoe_size"])
@@ -272,12 +308,13 @@ def test_what_a_terminal_shows() -> None:
         "L-1042, 21 November 2026: about 3 in 10 (31%, likely 24% to 38%)\n"
         "sales-ready, score 70; starting from about 1 in 20\n"
         "\n"
-        "  for       ×2.3  ██████████  3 visits to the pricing page in the last 7 days (usually 0)\n"
-        "            ×1.5  █████       x\n"
-        "  against  ×0.71  ████        no e-mails opened in the last 30 days\n"
+        "  for       ×2.3  ██████████ ● 3 visits to the pricing page in the last 7 days (usually 0)\n"
+        "            ×1.5  █████      ● x\n"
+        "  against  ×0.71  ████       ● no e-mails opened in the last 30 days\n"
         "  all else  ×1.1\n"
         "\n"
-        "  who they are ×1.6, what they do ×5.0 on the odds"
+        "  who they are ×1.6, what they do ×5.0 on the odds\n"
+        "  ● marketing or sales can change this"
     )
 
 
@@ -495,7 +532,11 @@ def test_words(feature, value, words) -> None:
         (VISITS, None, (0.0, 3.0, 12.0), ""),
         (VISITS, 3.0, None, ""),
         (LAST, 3.0, (3.7, 3.8, 3.9), ""),
-        (LAST, 70.0, (3.2, 9.0, 31.9), "usually 3 to 31 days"),
+        (LAST, 70.0, (3.2, 9.0, 31.9), "usually 3 to 31 days ago"),
+        (LAST, 9.0, (0.0, 0.4, 1.0), "usually 0 or 1 days ago"),
+        (LAST, 9.0, (1.2, 1.4, 1.9), "usually 1 day ago"),
+        (LAST, 32.4, (3.2, 9.0, 32.1), ""),  # both are "32 days"
+        (LAST, 3.9, (3.95, 9.0, 32.1), ""),
     ],
 )
 def test_what_is_usual(feature, value, quantiles, words) -> None:

@@ -205,13 +205,13 @@ def test_seconds_are_told_in_the_unit_that_is_easy_to_read(language, text, words
 @pytest.mark.parametrize(
     ("language", "title", "value", "quantiles", "words"),
     [
-        (ENGLISH, "x", 9.0, (1.0, 1.0, 1.0), "usually 1 day"),
+        (ENGLISH, "x", 9.0, (1.0, 1.0, 1.0), "usually 1 day ago"),
         (GERMAN, "Tage seit dem Kauf", 90.0, (3.2, 9.0, 31.9), "meist 3 bis 31 Tage"),
         (GERMAN, "Tage seit dem Kauf", 90.0, (0.0, 0.0, 1.0), "meist 0 oder 1 Tage"),
         (GERMAN, "Tage seit dem Kauf", 90.0, (1.0, 1.0, 1.0), "meist 1 Tag"),
-        (ROMANIAN, "zile", 90.0, (3.2, 9.0, 31.9), "de obicei între 3 și 31 de zile"),
-        (ROMANIAN, "zile", 90.0, (3.2, 9.0, 19.9), "de obicei între 3 și 19 zile"),
-        (NORWEGIAN, "dager", 90.0, (3.2, 9.0, 31.9), "vanligvis 3 til 31 dager"),
+        (ROMANIAN, "zile", 90.0, (3.2, 9.0, 31.9), "de obicei acum 3 până la 31 de zile"),
+        (ROMANIAN, "zile", 90.0, (3.2, 9.0, 19.9), "de obicei acum 3 până la 19 zile"),
+        (NORWEGIAN, "dager", 90.0, (3.2, 9.0, 31.9), "vanligvis for 3 til 31 dager siden"),
     ],
 )
 def test_usual_days(language, title, value, quantiles, words) -> None:
@@ -326,7 +326,16 @@ def explained(language: Language) -> LeadExplanation:
         usual = words.usual(value, quantiles, None)
         text = words.text(value)
         return Reason(
-            name, feature.kind, words.title, text, usual, log_odds, True, column.name, value, language
+            name,
+            feature.kind,
+            words.title,
+            text,
+            usual,
+            log_odds,
+            column.actionable,
+            column.name,
+            value,
+            language,
         )
 
     return LeadExplanation(
@@ -355,42 +364,46 @@ EXPLAINED = {
 L-1042, 21 November 2026: about 3 in 10 (31%, likely 24% to 38%)
 sales-ready, score 70; starting from about 1 in 20
 
-  for       ×2.3  ██████████  6 visits to the pricing page in the last 7 days (usually 0 or 1)
-            ×1.5  █████       1,234 employees (usually 3 to 900)
-  against  ×0.71  ████        no click in an e-mail so far
+  for       ×2.3  ██████████ ● 6 visits to the pricing page in the last 7 days (usually 0 or 1)
+            ×1.5  █████        1,234 employees (usually 3 to 900)
+  against  ×0.71  ████       ● no click in an e-mail so far
   all else  ×1.1
 
-  who they are ×1.6, what they do ×5.0 on the odds""",
+  who they are ×1.6, what they do ×5.0 on the odds
+  ● marketing or sales can change this""",
     "de": """\
 L-1042, 21. November 2026: etwa 3 von 10 (31 %, wahrscheinlich 24 % bis 38 %)
 sales-ready, Score 70; ausgehend von etwa 1 von 20
 
-  dafür         ×2,3  ██████████  6 Besuche der Preisseite in den letzten 7 Tagen (meist 0 oder 1)
-                ×1,5  █████       1.234 Mitarbeiter (meist 3 bis 900)
-  dagegen      ×0,71  ████        bisher kein Klick in einer E-Mail
+  dafür         ×2,3  ██████████ ● 6 Besuche der Preisseite in den letzten 7 Tagen (meist 0 oder 1)
+                ×1,5  █████        1.234 Mitarbeiter (meist 3 bis 900)
+  dagegen      ×0,71  ████       ● bisher kein Klick in einer E-Mail
   alles Übrige  ×1,1
 
-  wer sie sind ×1,6, was sie tun ×5,0 auf die Chancen""",
+  wer sie sind ×1,6, was sie tun ×5,0 auf die Chancen
+  ● Marketing oder Vertrieb kann das ändern""",
     "ro": """\
 L-1042, 21 noiembrie 2026: circa 3 din 10 (31 %, probabil între 24 % și 38 %)
 sales-ready, scor 70; pornind de la circa 1 din 20
 
-  pentru     ×2,3  ██████████  6 vizite pe pagina de prețuri în ultimele 7 zile (de obicei 0 sau 1)
-             ×1,5  █████       1.234 de angajați (de obicei între 3 și 900)
-  împotrivă ×0,71  ████        niciun clic într-un e-mail până acum
+  pentru     ×2,3  ██████████ ● 6 vizite pe pagina de prețuri în ultimele 7 zile (de obicei 0 sau 1)
+             ×1,5  █████        1.234 de angajați (de obicei între 3 și 900)
+  împotrivă ×0,71  ████       ● niciun clic într-un e-mail până acum
   restul     ×1,1
 
-  cine sunt ×1,6, ce fac ×5,0 asupra șanselor""",
+  cine sunt ×1,6, ce fac ×5,0 asupra șanselor
+  ● marketingul sau vânzările pot schimba acest lucru""",
     "nb": """\
 L-1042, 21. november 2026: omtrent 3 av 10 (31 %, trolig 24 % til 38 %)
 sales-ready, score 70; med utgangspunkt i omtrent 1 av 20
 
-  for        ×2,3  ██████████  6 besøk på prissiden de siste 7 dagene (vanligvis 0 eller 1)
-             ×1,5  █████       1 234 ansatte (vanligvis 3 til 900)
-  mot       ×0,71  ████        ingen klikk i e-post hittil
+  for        ×2,3  ██████████ ● 6 besøk på prissiden de siste 7 dagene (vanligvis 0 eller 1)
+             ×1,5  █████        1 234 ansatte (vanligvis 3 til 900)
+  mot       ×0,71  ████       ● ingen klikk i e-post hittil
   alt annet  ×1,1
 
-  hvem de er ×1,6, hva de gjør ×5,0 på oddsen""",
+  hvem de er ×1,6, hva de gjør ×5,0 på oddsen
+  ● markedsføring eller salg kan endre dette""",
 }
 
 

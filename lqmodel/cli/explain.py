@@ -129,12 +129,11 @@ def acts_of(run: Run, project: Path) -> pa.Table | None:
     """Return what people in sales had done before a run's moment; None where no ledger was begun."""
     from lqmodel.settings import Settings
 
-    settings = Settings.read()
-    if run.as_of is None or not settings.may_have_ledger(project):
+    if not Settings.read().may_have_ledger(project):  # so that SQLAlchemy is loaded only then
         return None
-    from lqmodel.ledger import Ledger
+    from lqmodel.ledger.acting import acts_before
 
-    return Ledger.of(project, settings).acts(str(run.manifest["model"]["name"]), run.as_of)
+    return acts_before(project, str(run.manifest["model"]["name"]), run.as_of)
 
 
 def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lqmodel.reasons.drawing import Drawing
 
 _BAR = 10  # characters of the longest bar
+_ACTIONABLE = "●"  # as in the waterfall
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,16 @@ class LeadExplanation:
         for side, found in self._sides():
             for i, reason in enumerate(found):
                 bar = "█" * max(round(_BAR * abs(reason.log_odds) / most), 1)
-                shown = f"{reason.effect:>{widest}}  {bar:<{_BAR}}  {reason.sentence}"
+                mark = _ACTIONABLE if reason.actionable else " "
+                shown = f"{reason.effect:>{widest}}  {bar:<{_BAR}} {mark} {reason.sentence}"
                 lines.append(f"  {side if i == 0 else '':<{label}} {shown}")
         lines += [
             f"  {self.language.say('all_else'):<{label}} {rest:>{widest}}",
             "",
             f"  {self._subtotals()}",
         ]
+        if any(reason.actionable for reason in reasons):
+            lines.append(f"  {_ACTIONABLE} {self.language.say('picture.actionable')}")
         if self.change is not None:
             lines += ["", str(self.change)]
         if self.would_help is not None:

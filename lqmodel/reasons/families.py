@@ -109,10 +109,18 @@ class Families:
         effects, speaker = np.empty((n, len(self.members))), np.empty((n, len(self.members)), dtype=np.int64)
         for family, positions in enumerate(self.members):
             parts = values[:, positions]
-            total = parts.sum(axis=1)
+            total = _row_sums(values, positions)
             effects[:, family] = total * scale
             speaker[:, family] = np.array(positions)[np.argmax(parts * np.sign(total)[:, None], axis=1)]
         return effects, speaker
+
+
+def _row_sums(values: Floats, positions: Sequence[int]) -> Floats:
+    """Add columns one after the other: numpy's own sum takes another order for one row than for many."""
+    total = np.zeros(len(values))
+    for position in positions:
+        total += values[:, position]
+    return total
 
 
 def _scale(calibrator: Calibrator, start: Floats, end: Floats) -> Floats:
@@ -161,8 +169,7 @@ class Effects:
 
     def _subtotal(self, kind: str) -> Floats:
         positions = [i for i, feature in enumerate(self.families.declared) if feature.kind == kind]
-        total: Floats = self.effects[:, positions].sum(axis=1)
-        return total
+        return _row_sums(self.effects, positions)
 
 
 @dataclass(frozen=True, eq=False)

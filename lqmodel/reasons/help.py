@@ -107,7 +107,7 @@ class Help:
     n_ways : int
         How many there are.
     most : int
-        Steps of the largest sets that were tried.
+        Steps of the largest sets that were tried; 0 where what leads there was agreed, and the model has no say.
     because : str
         In words: what blocks it, what keeps it where it is, when it wakes, what weighs most against it, or what
         marketing could change; may be empty.
@@ -138,11 +138,13 @@ class Help:
         """Return the words, a line for each way that is shown."""
         if self.answer != "reaches":
             return [self._without_a_way()]
-        shown = [f"{way.text} ({self.language.percent(way.probability)})" for way in self.ways[:SHOWN]]
+        stages = {way.stage for way in self.ways[:SHOWN]}
+        stage = stages.pop() if len(stages) == 1 else self.aim or ""
+        shown = [self._way(way, stage) for way in self.ways[:SHOWN]]
         if left := self.n_ways - len(shown):
             shown.append(self.language.say("help.others", left))
         first, *others = shown
-        reaches = self.language.say("help.reaches", stage=self.ways[0].stage)
+        reaches = self.language.say("help.reaches", stage=stage)
         return [reaches, first, *(self.language.say("help.or", way=other) for other in others)]
 
     def labelled(self) -> list[str]:
@@ -155,7 +157,7 @@ class Help:
         """Return the first way, and how many others there are."""
         if self.answer != "reaches":
             return self._without_a_way()
-        first = f"{self.ways[0].text} ({self.language.percent(self.ways[0].probability)})"
+        first = self._way(self.ways[0], self.aim)
         if self.n_ways == 1:
             return first
         others = self.language.say("help.others", self.n_ways - 1)
@@ -165,13 +167,18 @@ class Help:
         """Return a plain dictionary for `json.dumps`."""
         return {**asdict(self), "language": self.language.name, "text": self.text}
 
+    def _way(self, way: Way, stage: str | None) -> str:
+        """Return a way in words, with its probability, and its stage where that is not the one told."""
+        further = "" if way.stage == stage else f", {way.stage}"
+        return f"{way.text} ({self.language.percent(way.probability)}{further})"
+
     def _without_a_way(self) -> str:
         say, stage, because = self.language.say, clean(self.stage), self.because
         aim = "" if self.aim is None else self.aim
         if self.answer == "reached":
             return say("help.reached", stage=aim)
         if self.answer == "none":
-            none = say("help.none", self.most, stage=aim)
+            none = say("help.none", self.most, stage=aim) if self.most else say("help.agreed", stage=aim)
             return f"{none}: {because}" if because else none
         if self.answer == "highest":
             highest = say("help.highest", stage=stage)

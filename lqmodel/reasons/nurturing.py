@@ -59,12 +59,13 @@ def nurture_text(
         parts.append("\n".join(_table(steps, language)))
     ids = [clean(help.lead_id) for help in helps[:most]]
     widest = max(map(len, ids))
-    parts.append(
-        "\n".join(
-            f"  {name:<{widest}}  {language.percent(p):>6}  {help.in_short()}"
-            for name, p, help in zip(ids, probability, helps, strict=False)
-        )
-    )
+    lines = [
+        f"  {name:<{widest}}  {language.percent(p):>6}  {help.in_short()}"
+        for name, p, help in zip(ids, probability, helps, strict=False)
+    ]
+    if left := len(helps) - len(lines):
+        lines.append(f"  {language.say('nurture.more', left)}")
+    parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 

@@ -29,7 +29,9 @@ _PLACE = re.compile(r"\{(value|window|change)\}")
 _COUNTS = ("count", "distinct", "active_days", "decayed")  # 0 is "no …"
 _SHARES = ("share", "completeness")
 _SINCE = ("recency", "tenure")
+_WHOLE = ("count", "distinct", "active_days", *_SINCE)  # no value between two neighbours is shown
 _AMOUNTS = ("sum", "mean", "max")
+_AGO = {"usual": "usual.ago", "usual.or": "usual.ago.or", "usual.to": "usual.ago.to"}
 _SEVERAL = 2
 """The number whose plural form names what is counted: "visits", "vizite"."""
 
@@ -144,7 +146,8 @@ class ColumnWords:
     ) -> str:
         """Return what is usual where this value is not, else an empty text.
 
-        A number is unusual outside the 10 to 90 % quantiles, a level below a share of `RARE`.
+        A number is unusual outside the 10 to 90 % quantiles, as both are shown; a level below a share of
+        `RARE`.
         """
         if isinstance(value, str):
             if not shares or shares.get(value, 0.0) >= RARE:
@@ -159,13 +162,16 @@ class ColumnWords:
             return ""
         low, high = quantiles[0], quantiles[-1]
         ends = [self.shown(low), self.shown(high)]
-        if low <= value <= high or (self.shown(value) in ends and ends[0] == ends[1]):
+        if low <= value <= high or self.shown(value) in ends:
             return ""
-        if ends[0] == ends[1]:
-            return self._say("usual", value=self._in_days(high, ends[1]))
-        neighbours = float(low).is_integer() and high == low + 1
-        last = self._in_days(max(high, _SEVERAL), ends[1])
-        return self._say("usual.or" if neighbours else "usual.to", low=ends[0], high=last)
+        counts_up = self.column.verb in _WHOLE and float(low).is_integer()
+        key = "usual" if ends[0] == ends[1] else "usual.or" if counts_up and high == low + 1 else "usual.to"
+        counted = high if key == "usual" else max(high, _SEVERAL)
+        if self._is_ago:
+            key, counted = _AGO[key], math.floor(counted)
+            return self.speaks.say(key, counted, n=ends[1], low=ends[0], high=ends[1])
+        last = self._in_days(counted, ends[1])
+        return self._say(key, value=last, low=ends[0], high=last)
 
     def shown(self, value: float) -> str:
         """Return a number as it stands in the text: whole days since, shares in %, long times in minutes."""
@@ -201,6 +207,14 @@ class ColumnWords:
     @cached_property
     def _several(self) -> str:
         return self.forms.get(self.speaks.plural(_SEVERAL), self.forms["other"])
+
+    @cached_property
+    def _is_ago(self) -> bool:
+        """Whether the text says "… days ago", so that what is usual says so too."""
+        return (
+            self.column.verb in _SINCE
+            and self.speaks.grammar.days_ago.search(self.forms["other"]) is not None
+        )
 
     @cached_property
     def _is_seconds(self) -> bool:

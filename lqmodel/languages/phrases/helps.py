@@ -43,6 +43,12 @@ PHRASES: Final = {
             "other": "ingen nurturing-tiltak når {stage}, ikke engang {n} på én gang",
         },
     },
+    "help.agreed": {
+        "en": "the model has no step to try: what makes it {stage} was agreed",
+        "de": "das Modell hat keinen Schritt zu erproben: was zu {stage} führt, wurde vereinbart",
+        "ro": "modelul nu are niciun pas de încercat: ce duce la {stage} a fost convenit",
+        "nb": "modellen har ingen tiltak å prøve: hva som gir {stage}, er avtalt",
+    },
     "help.weighs": {
         "en": "what weighs most is {title} ({effect})",
         "de": "am schwersten wiegt „{title}“ ({effect})",
@@ -167,6 +173,12 @@ PHRASES: Final = {
         "de": "{leads} mit keinem der erprobten Schritte",
         "ro": "{leads} cu niciunul dintre pașii încercați",
         "nb": "{leads} med ingen av tiltakene som ble prøvd",
+    },
+    "nurture.more": {
+        "en": {"one": "and {n} more: JSON has all", "other": "and {n} more: JSON has all"},
+        "de": {"one": "und {n} weiterer: JSON nennt alle", "other": "und {n} weitere: JSON nennt alle"},
+        "ro": {"one": "și încă {n}: JSON le are pe toate", "few": "și încă {n}: JSON le are pe toate", "other": "și încă {n}: JSON le are pe toate"},
+        "nb": {"one": "og {n} til: JSON har alle", "other": "og {n} til: JSON har alle"},
     },
     "nurture.head": {
         "en": "the model would move, by",

@@ -184,6 +184,32 @@ PHRASES: Final = {
         "ro": "de obicei între {low} și {high}",
         "nb": "vanligvis {low} til {high}",
     },
+    "usual.ago": {
+        "en": {"one": "usually {n} day ago", "other": "usually {n} days ago"},
+        "de": {"one": "meist vor {n} Tag", "other": "meist vor {n} Tagen"},
+        "ro": {"one": "de obicei acum {n} zi", "few": "de obicei acum {n} zile", "other": "de obicei acum {n} de zile"},
+        "nb": {"one": "vanligvis for {n} dag siden", "other": "vanligvis for {n} dager siden"},
+    },
+    "usual.ago.or": {
+        "en": {"one": "usually {low} or {high} day ago", "other": "usually {low} or {high} days ago"},
+        "de": {"one": "meist vor {low} oder {high} Tag", "other": "meist vor {low} oder {high} Tagen"},
+        "ro": {
+            "one": "de obicei acum {low} sau {high} zi",
+            "few": "de obicei acum {low} sau {high} zile",
+            "other": "de obicei acum {low} sau {high} de zile",
+        },
+        "nb": {"one": "vanligvis for {low} eller {high} dag siden", "other": "vanligvis for {low} eller {high} dager siden"},
+    },
+    "usual.ago.to": {
+        "en": {"one": "usually {low} to {high} day ago", "other": "usually {low} to {high} days ago"},
+        "de": {"one": "meist vor {low} bis {high} Tag", "other": "meist vor {low} bis {high} Tagen"},
+        "ro": {
+            "one": "de obicei acum {low} până la {high} zi",
+            "few": "de obicei acum {low} până la {high} zile",
+            "other": "de obicei acum {low} până la {high} de zile",
+        },
+        "nb": {"one": "vanligvis for {low} til {high} dag siden", "other": "vanligvis for {low} til {high} dager siden"},
+    },
     "rare": {"en": "rare", "de": "selten", "ro": "rar", "nb": "sjelden"},
     "rare.share": {
         "en": "rare: {percent} of leads",
