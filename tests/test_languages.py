@@ -24,7 +24,10 @@ from lqmodel.languages.dates import FORMS
 from lqmodel.languages.grammar import GRAMMARS
 from lqmodel.languages.language import meant_by
 from lqmodel.languages.phrases import PHRASES, TOPICS
+from lqmodel.ledger import STATUSES
 from lqmodel.reasons.swarm import SORTS
+from lqmodel.web.app import NOTICES
+from lqmodel.web.worklist import SORTS as WORKLIST_SORTS
 
 ALL = [Language.of(name) for name in NAMES]
 PLACE = re.compile(r"\{(\w*)\}")
@@ -73,9 +76,20 @@ def said_in_the_code() -> set[str]:
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
+def said_in_templates() -> set[str]:
+    """Return the keys of all that the view's templates could say."""
+    templates = (Path(lqmodel.__file__).parent / "web" / "templates").glob("*.html")
+    return {f"web.{word}" for p in templates for word in re.findall(r'"(\w+)"', p.read_text("utf-8"))}
+
+
 def test_every_phrase_is_used() -> None:
     made = {f"window.{unit}" for unit in "smhdw"} | {"derived.mean", "derived.max"}
-    made |= {f"swarm.{sort}" for sort in SORTS}
+    made |= {f"swarm.{sort}" for sort in SORTS} | said_in_templates()
+    made |= {f"web.status_{status.replace(' ', '_')}" for status in STATUSES}
+    made |= {f"web.sort_{sort}" for sort in WORKLIST_SORTS}
+    made |= {f"web.trend_{way}" for way in ("up", "down", "steady")}
+    made |= {f"web.failed_{status}" for status in (400, 401, 403, 404, 409, 429, 503)}
+    made |= {f"web.{notice}" for notice in NOTICES}
     assert set(PHRASES) - said_in_the_code() - made == set()
 
 

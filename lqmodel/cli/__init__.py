@@ -24,8 +24,10 @@ from lqmodel.cli import (
     predict,
     promote,
     record,
+    serve,
     simulate,
     train,
+    user,
 )
 from lqmodel.cli.light import rarely_collect
 
@@ -69,6 +71,8 @@ COMMANDS = (
     feedback,
     history,
     promote,
+    user,
+    serve,
     demo,
 )
 for module in COMMANDS:

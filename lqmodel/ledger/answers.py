@@ -19,6 +19,9 @@ OPEN, WORKED, ACCEPTED, QUALIFIED = "open", "worked", "accepted", "qualified"
 REJECTED, SNOOZED, RETURNED = "rejected", "snoozed", "returned"
 FELL_BACK, WON, SUPPRESSED, LIFTED = "fell back", "won", "suppressed", "lifted"
 OBJECTIONS: Final = (SUPPRESSED, LIFTED)
+UNDONE: Final = "undone"
+"""The act that takes another one back: its token is that one's, after `UNDOES`."""
+UNDOES: Final = "undo:"
 STATUSES: Final = {
     OPEN: "nobody in sales has said anything yet",
     WORKED: "somebody called, and nothing is decided",
@@ -95,8 +98,8 @@ def answer(
         Whether the lead objects to being contacted.
     """
     end = next_as_of if next_as_of is not None else before
-    said = [a for a in acts if handoff["as_of"] <= a["at"] < end]
-    said = sorted((a for a in said if a["known_at"] < before), key=_order)
+    known = standing([a for a in acts if a["known_at"] < before])
+    said = sorted((a for a in known if handoff["as_of"] <= a["at"] < end), key=_order)
     after = [m["to_stage"] for m in moves if m["seq"] > handoff["seq"] and m["as_of"] < end]
     touches = [a["at"] for a in said if a["act"] in RESPONSES]
     first = min(touches, default=None)
@@ -107,6 +110,13 @@ def answer(
     status = SUPPRESSED if objects and status in IN_HAND else status
     reason = decided["reason"] if decided is not None and status == REJECTED else None
     return Answer(status, first, reason, late and status == OPEN)
+
+
+def standing(acts: Iterable[Row]) -> list[Row]:
+    """Return the acts, rows of `feedback`, that nobody took back."""
+    acts = list(acts)
+    undone = {a["token"].removeprefix(UNDOES) for a in acts if a["act"] == UNDONE}
+    return [a for a in acts if a["act"] != UNDONE and a["token"] not in undone]
 
 
 def _order(act: Row) -> tuple[int, int, int]:

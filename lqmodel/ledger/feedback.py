@@ -14,7 +14,7 @@ from lqmodel.asof import iso
 from lqmodel.declarations import Stages
 from lqmodel.errors import Refused, listing, nearest
 from lqmodel.files import sha256
-from lqmodel.ledger.answers import LIFTED, OBJECTIONS, RETURNED, Row, answers, chunked
+from lqmodel.ledger.answers import LIFTED, OBJECTIONS, RETURNED, UNDONE, Row, answers, chunked, standing
 from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.handing import HANDOFF
 from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, RUNS, TRANSITIONS
@@ -32,6 +32,7 @@ KINDS: Final = {
     "suppressed": "the person objects to being contacted, or scored",
     LIFTED: "the person agrees again",
     NOTE: "a remark; no stage follows from it",
+    UNDONE: "whoever said it takes an act back, before a run has followed it",
 }
 """What feedback can say."""
 OVERDUE: Final = "overdue"
@@ -278,8 +279,9 @@ def acts(con: Connection, model: str, as_of: int) -> pa.Table:
 
 def _said(con: Connection, model: str, as_of: int) -> Iterator[Act]:
     f = FEEDBACK.c
-    query = select(FEEDBACK).where(f.model == model, f.known_at < as_of, f.act.in_(ACTS)).order_by(f.seq)
-    for row in con.execute(query).mappings():
+    kinds = (*ACTS, UNDONE)
+    query = select(FEEDBACK).where(f.model == model, f.known_at < as_of, f.act.in_(kinds)).order_by(f.seq)
+    for row in standing(dict(row) for row in con.execute(query).mappings()):
         if row["act"] not in OBJECTIONS:  # such leads are not scored at all
             checklist = json.loads(row["checklist"])
             at, until = row["at"], row["until"]

@@ -1,0 +1,58 @@
+"""`lqmodel user`: who may sign in to the view."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.errors import UsageError
+
+EXAMPLE = "lqmodel user add ann --role seller"
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    add = "add"
+    list = "list"
+    disable = "disable"
+
+
+def command(
+    action: Annotated[Action, typer.Argument(help="add, list or disable people.")],
+    name: Annotated[str | None, typer.Argument(help="With which name they sign in.")] = None,
+    project: ProjectOption = Path(),
+    role: Annotated[str, typer.Option(help="seller, marketer, manager or admin.")] = "seller",
+    owner: Annotated[
+        str | None, typer.Option(help="Under which name handoffs are theirs; default: the name.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="In which they read: en, de, ro or nb.")] = "en",
+    format: FormatOption = Format.text,
+) -> None:
+    """Add people who may sign in, list them, or shut one out. The password is asked for, and kept as a hash."""
+    from lqmodel.api import open_project
+    from lqmodel.languages import Language
+    from lqmodel.web import People, Person
+
+    people = People(open_project(project).ledger().store)
+    if action is Action.list:
+        found = people.all()
+        if format is Format.json:
+            print_json([vars(p) | {"language": p.language.name} for p in found])
+        else:
+            for p in found:
+                typer.echo(f"{p.name}  {p.role}  {p.owner}{'  disabled' if p.disabled else ''}")
+        return
+    if name is None:
+        raise UsageError(f"user {action} needs a name", do=f"write `lqmodel user {action} NAME`")
+    if action is Action.add:
+        password = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+        people.add(Person(name, role, owner or name, Language.of(language)), password)
+        typer.echo(f"{name} may sign in as {role}")
+    else:
+        people.disable(name)
+        typer.echo(f"{name} may sign in no more")

@@ -1,0 +1,12 @@
+"""The view: what sellers, marketers and managers see of a run, and what they say about its leads.
+
+run (read-only) ──> shown ──┐
+ledger ─────────> desk ─────┴──> pages ──> templates          person ──> guard ──> acts ──> ledger
+"""
+
+from lqmodel.web.app import create_app
+from lqmodel.web.config import Config
+from lqmodel.web.people import ROLES, People, Person
+from lqmodel.web.serving import Server
+
+__all__ = ["ROLES", "Config", "People", "Person", "Server", "create_app"]

@@ -1,0 +1,224 @@
+"""A lead, readable in ten seconds: how likely, why, what changed, what was done, and what may be wrong."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lqmodel.declarations import from_microseconds, to_microseconds
+from lqmodel.languages import Language
+from lqmodel.ledger import Spoken
+from lqmodel.ledger.answers import UNDOES, standing
+from lqmodel.reasons.explanation import LeadExplanation, Reason
+from lqmodel.web.desk import Handed, who
+from lqmodel.web.frame import Frame
+from lqmodel.web.people import Person
+from lqmodel.web.shown import Shown
+from lqmodel.web.words import chance, day, trend
+
+ENTRIES = 30
+"""Entries of a lead's history that its page shows: the newest."""
+
+
+@dataclass(frozen=True)
+class Why:
+    """One reason: its words, its effect on the odds, and whether somebody can change it."""
+
+    text: str
+    usual: str
+    effect: str
+    actionable: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a lead's history; ``undo`` is the token of an act that its reader may take back."""
+
+    when: str
+    what: str
+    detail: str
+    person: str
+    undone: bool
+    undo: str
+
+
+@dataclass(frozen=True)
+class LeadPage:
+    """Context of lead.html.
+
+    Attributes
+    ----------
+    frame : Frame
+    lead_id, who, stage, status, owner, due : str
+    overdue : bool
+    chance, interval, trend : str
+        Of the run that is shown.
+    up, down : tuple of Why
+        As they were frozen at the handoff, the strongest first.
+    told_up, told_down, changed : str
+        What the run says for, against, and of what changed; where no handoff was frozen.
+    picture : str
+        The waterfall, as SVG; empty without a handoff.
+    moves : tuple of str
+        What changed before the handoff, in words.
+    headline : str
+    entries : tuple of Entry
+        The newest first.
+    fresh : tuple of (str, str)
+        Source and when its newest fact was known.
+    unknown : tuple of str
+        Reasons that rest on something missing.
+    doubts : tuple of str
+        What the run itself says may be off.
+    as_of, model, agreement : str
+    reasons, checklist : tuple of str
+        What a rejection and a qualification may name.
+    acts : bool
+        Whether the reader may answer.
+    token, seen
+        Of the form: what makes it count once, and the last entry that it shows.
+    """
+
+    frame: Frame
+    lead_id: str
+    who: str
+    stage: str
+    status: str
+    owner: str
+    due: str
+    overdue: bool
+    chance: str
+    interval: str
+    trend: str
+    up: tuple[Why, ...]
+    down: tuple[Why, ...]
+    told_up: str
+    told_down: str
+    changed: str
+    picture: str
+    headline: str
+    moves: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    fresh: tuple[tuple[str, str], ...]
+    unknown: tuple[str, ...]
+    doubts: tuple[str, ...]
+    as_of: str
+    model: str
+    agreement: str
+    reasons: tuple[str, ...]
+    checklist: tuple[str, ...]
+    acts: bool
+    token: str
+    seen: int
+
+
+def lead_page(
+    frame: Frame,
+    person: Person,
+    lead_id: str,
+    shown: Shown,
+    handed: Handed | None,
+    history: Sequence[Mapping[str, Any]],
+    spoken: Spoken,
+) -> LeadPage:
+    """Put together all that a person may know of a lead; ``history`` as of `Ledger.of_lead`."""
+    language = frame.language
+    row = shown.row(lead_id) or {}
+    frozen = next((h for h in reversed(history) if h["entry"] == "handoffs"), None)
+    why = {} if frozen is None else frozen["frozen"]["why"]
+    told = None if frozen is None or "base_probability" not in why else _explanation(frozen)
+    odds, interval = chance(row if row.get("probability") is not None else frozen or {}, language)
+    change = (why.get("change") or {}) if told else {}
+    run = shown.run
+    sides = [tuple(_why(r) for r in side) for side in ((told.up, told.down) if told else ((), ()))]
+    return LeadPage(
+        frame=frame,
+        lead_id=lead_id,
+        who=who(why, lead_id),
+        stage=str(row.get("stage") or ""),
+        status="" if handed is None else handed.status,
+        owner="" if handed is None else handed.owner or "",
+        due="" if handed is None or handed.due_at is None else day(handed.due_at, language),
+        overdue=handed is not None and handed.overdue,
+        chance=odds,
+        interval=interval,
+        trend=trend(row),
+        up=sides[0],
+        down=sides[1],
+        told_up="" if told else str(row.get("reasons_up") or why.get("reasons_up") or ""),
+        told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
+        changed=str(row.get("reasons_changed") or ""),
+        picture="" if told is None else told.waterfall().svg,
+        headline=str(change.get("headline", "")),
+        moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),
+        entries=_entries(history, person, language),
+        fresh=tuple(
+            (source, day(to_microseconds(at, None), language) if at else "–")
+            for source, at in sorted(run.manifest["cutoffs"].items())
+        ),
+        unknown=tuple(r.text for r in (*told.up, *told.down) if r.value is None) if told else (),
+        doubts=tuple(run.manifest["notices"]),
+        as_of="" if run.as_of is None else day(run.as_of, language),
+        model=run.bundle_version,
+        agreement=str(run.manifest["agreement"] or ""),
+        reasons=spoken.reasons or (),
+        checklist=spoken.checklist or (),
+        acts=person.acts and frozen is not None,
+        token=secrets.token_urlsafe(18),
+        seen=max((int(h["seq"]) for h in history), default=0),
+    )
+
+
+def _why(reason: Reason) -> Why:
+    return Why(reason.text, reason.usual, reason.effect, reason.actionable)
+
+
+def _explanation(handoff: Mapping[str, Any]) -> LeadExplanation:
+    """Return a frozen handoff as the explanation that it was."""
+    why = handoff["frozen"]["why"]
+    language = Language.of(why["language"])
+    sides = {
+        side: tuple(
+            Reason(**{k: v for k, v in reason.items() if k != "factor"}, language=language)
+            for reason in why[side]
+        )
+        for side in ("up", "down")
+    }
+    return LeadExplanation(
+        lead_id=handoff["lead_id"],
+        as_of=handoff["as_of"],
+        probability=handoff["probability"],
+        low=handoff["low"],
+        high=handoff["high"],
+        base_probability=why["base_probability"],
+        stage=why["stage"],
+        score=handoff["score"],
+        up=sides["up"],
+        down=sides["down"],
+        fit=why["fit"],
+        engagement=why["engagement"],
+        rest=why["rest"],
+        language=language,
+    )
+
+
+def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Language) -> tuple[Entry, ...]:
+    stand = {row["token"] for row in standing([h for h in history if h["entry"] == "feedback"])}
+    told = []
+    for row in reversed(history[-ENTRIES:]):
+        if row["entry"] == "transitions":
+            what, detail, said = f"{row['from_stage']} → {row['to_stage']}", str(row["cause"] or ""), ""
+        elif row["entry"] == "handoffs":
+            what, detail, said = language.say("web.handed_over"), row["owner"] or "", ""
+        else:
+            what, said = row["act"], row["person"] or ""
+            detail = " · ".join(str(v) for v in (row["reason"], row["note"]) if v)
+        acted = row["entry"] == "feedback" and not str(row["token"]).startswith(UNDOES)
+        undone = acted and row["token"] not in stand
+        may = acted and not undone and row["person"] == person.name
+        at = row["at"] if row["entry"] == "feedback" else row["as_of"]
+        when = f"{from_microseconds(at):%Y-%m-%d %H:%M}"
+        told.append(Entry(when, what, detail, said, undone, row["token"] if may else ""))
+    return tuple(told)

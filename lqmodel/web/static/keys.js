@@ -1,0 +1,17 @@
+// Keys of the worklist and the lead page: j and k move, enter opens, a accepts, r opens the rejection.
+"use strict";
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, select, textarea");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const rows = [...document.querySelectorAll("a.row")];
+  const step = { j: 1, k: -1 }[event.key];
+  if (step && rows.length) {
+    const at = rows.indexOf(document.activeElement);
+    rows[Math.min(Math.max(at + step, 0), rows.length - 1)].focus();
+    event.preventDefault();
+  }
+  if (event.key === "a" || event.key === "r") {
+    const found = document.querySelector(`[data-key="${event.key}"]`);
+    if (found) found.click();
+  }
+});

@@ -1,0 +1,44 @@
+"""What pages say alike: chances, days, trends, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lqmodel.declarations import from_microseconds
+from lqmodel.languages import Language
+
+_DAY = 86_400_000_000
+_STEADY = 1.1
+"""Odds that changed by less than this factor did not move."""
+
+
+def chance(row: Mapping[str, Any], language: Language) -> tuple[str, str]:
+    """Return a probability as people say it, and its interval; both empty where points scored."""
+    if row.get("probability") is None:
+        return "", ""
+    low, high = language.percent(row["low"]), language.percent(row["high"])
+    return language.odds(row["probability"]), f"{low} – {high}"
+
+
+def day(moment: int, language: Language) -> str:
+    """Return the day of a moment, such as "21 Nov 2026"."""
+    return language.date(from_microseconds(moment), "short")
+
+
+def ago(length: int, language: Language) -> str:
+    """Return a length of time in days, such as "3 days"."""
+    return language.say("days", max(length, 0) // _DAY)
+
+
+def trend(row: Mapping[str, Any]) -> str:
+    """Return "up", "down" or "steady" since the run before; empty where there was none.
+
+    >>> [trend({"probability": p, "previous_probability": 0.2}) for p in (0.3, 0.2, 0.1)]
+    ['up', 'steady', 'down']
+    """
+    now, before = row.get("probability"), row.get("previous_probability")
+    if now is None or before is None:
+        return ""
+    ratio = (now / (1 - now)) / (before / (1 - before))
+    return "up" if ratio > _STEADY else "down" if ratio < 1 / _STEADY else "steady"

@@ -1,0 +1,453 @@
+"""The view, asked by plain requests as a browser without JavaScript sends them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from killed import DAY
+from nights import NOW, write_night
+from sqlalchemy import select
+
+from lqmodel.errors import NoInput, UsageError
+from lqmodel.languages import NAMES, Language
+from lqmodel.ledger import STATUSES, Ledger, Spoken
+from lqmodel.web import ROLES, Config, People, Person, Server, create_app
+from lqmodel.web.people import ABSOLUTE, IDLE, USERS
+from lqmodel.web.trail import VIEWS
+
+NASTY = "<img src=x onerror=alert(1)>"
+PASSWORD = "correct horse battery"
+SPOKEN = Spoken(("no_budget", "no_reply"), ("budget", "need"))
+WHO = {"ann": "seller", "ben": "seller", "max": "marketer", "mia": "manager", "ada": "admin"}
+
+
+@dataclass
+class Site:
+    """A view that answers, its ledger, and a clock that can be moved."""
+
+    url: str
+    app: Any
+    ledger: Ledger
+    people: People
+    now: int = NOW
+    opened: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, *, follow: bool = True) -> httpx.Client:
+        self.opened.append(httpx.Client(base_url=self.url, follow_redirects=follow, trust_env=False))
+        return self.opened[-1]
+
+    def signed(self, name: str) -> httpx.Client:
+        client = self.client()
+        form = {"name": name, "password": PASSWORD, "csrf": hidden(client.get("/login").text, "csrf")}
+        assert client.post("/login", data=form).url.path == "/handoffs"
+        return client
+
+    def acts(self, lead: str) -> list[dict[str, Any]]:
+        return [row for row in self.ledger.of_lead(lead) if row["entry"] == "feedback"]
+
+    def status(self, lead: str) -> str:
+        return next(h["status"] for h in self.ledger.handoffs(self.now) if h["lead_id"] == lead)
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, f"no {name} in the page"
+    return found[1]
+
+
+def form(page: str, act: str, **more: Any) -> dict[str, Any]:
+    """Return what the browser would send for one act of a lead's page."""
+    token = re.search(rf'name="token" value="([^"]+-{act})"', page)
+    assert token, act
+    lead = re.search(r'name="lead_id" value="([^"]*)"', page)
+    assert lead
+    return {
+        "csrf": hidden(page, "csrf"),
+        "lead_id": lead[1].replace("&lt;", "<").replace("&gt;", ">"),
+        "token": token[1],
+        "seen": hidden(page, "seen"),
+        "act": act,
+        **more,
+    }
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path)
+    stages = {"A": "sales-ready", "B": "sales-ready", NASTY: "sales-ready", "M": "MQL"}
+    owners = {"A": "ann", "B": "ben", NASTY: "ann"}
+    chance = {"A": 0.6, "B": 0.7, NASTY: 0.5, "M": 0.2}
+    first = write_night(tmp_path / "runs", 1, dict.fromkeys(stages, "Lead"))
+    ledger.record(first, NOW)
+    run = write_night(tmp_path / "runs", 2, stages, previous=first, owners=owners, probability=chance)
+    ledger.record(run, NOW)
+    people = People(ledger.store)
+    for name, role in WHO.items():
+        people.add(Person(name, role, name), PASSWORD)
+    config = Config(tmp_path / "runs" / "latest", SPOKEN)
+    made = Site("", None, ledger, people)
+    made.app = create_app(config, ledger, lambda: made.now)
+    with Server(made.app) as server:
+        made.url = server.url
+        yield made
+        for client in made.opened:
+            client.close()
+
+
+# ── who may see what ─────────────────────────────────────────────────────────────────────────────────────────
+
+READS = {"/": 200, "/handoffs": 200, "/lead": 200, "/users": 403, "/login": 200}
+WRITES = ("/login", "/logout", "/language", "/lead/act", "/lead/undo")
+
+
+def test_every_route_is_in_the_matrix(site: Site) -> None:
+    routes = {(m, r.path) for r in site.app.routes if hasattr(r, "methods") for m in r.methods}
+    assert routes == {("GET", path) for path in READS} | {("POST", path) for path in WRITES}
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_the_matrix_of_routes_roles_and_leads(site: Site, name: str) -> None:
+    client, role = site.signed(name), WHO[name]
+    for path, status in READS.items():
+        if path not in ("/lead", "/users"):
+            assert client.get(path).status_code == status
+    assert client.get("/users").status_code == (200 if role == "admin" else 403)
+    for lead in ("A", "B", "M", NASTY, "nobody", "../A"):
+        mine = {"ann": lead in ("A", NASTY), "ben": lead == "B"}.get(name, lead in ("A", "B", "M", NASTY))
+        read = client.get("/lead", params={"id": lead})
+        assert read.status_code == (200 if mine else 404), lead
+        csrf = hidden(client.get("/handoffs").text, "csrf")
+        sent = {
+            "csrf": csrf,
+            "lead_id": lead,
+            "act": "worked",
+            "token": f"a-token-for-{role}-{lead[:3]}",
+            "seen": 99,
+        }
+        acted = client.post("/lead/act", data=sent)
+        known = lead in ("A", "B", "M", NASTY)
+        expected = (
+            404 if role == "seller" and not mine else 403 if role == "marketer" else 200 if known else 404
+        )
+        assert acted.status_code == expected, (lead, acted.text)
+        undone = client.post("/lead/undo", data={"csrf": csrf, "lead_id": lead, "token": "x" * 20})
+        assert undone.status_code == (409 if expected == 200 else expected), lead
+
+
+def test_without_a_session_there_is_nothing(site: Site) -> None:
+    client = site.client(follow=False)
+    for path in READS:
+        answer = client.get(path, params={"id": "A"})
+        assert answer.status_code in (200, 303)
+        assert "Person" not in answer.text
+        assert path in ("/login", "/") or answer.headers["location"] == "/login"
+    for path in WRITES:
+        assert client.post(path, data={"lead_id": "A", "csrf": "x"}).status_code in (401, 403)
+
+
+def test_a_seller_lists_their_own_and_a_manager_all(site: Site) -> None:
+    assert set(re.findall(r"Person (\w)", site.signed("ben").get("/handoffs").text)) == {"B"}
+    assert set(re.findall(r"Person (\w)", site.signed("mia").get("/handoffs").text)) == {"A", "B"}
+    assert "Person B" not in site.signed("ann").get("/handoffs?owner=ben&status=all").text
+
+
+# ── what comes from elsewhere ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", ["/logout", "/language", "/lead/act", "/lead/undo"])
+def test_a_form_from_elsewhere_is_refused(site: Site, path: str) -> None:
+    ann = site.signed("ann")
+    page = ann.get("/lead?id=A").text
+    sent = form(page, "accepted", language="de")
+    assert ann.post(path, data={**sent, "csrf": "guessed"}).status_code == 403
+    assert ann.post(path, data={k: v for k, v in sent.items() if k != "csrf"}).status_code == 403
+    assert ann.post(path, data=sent, headers={"origin": "https://elsewhere.example"}).status_code == 403
+    assert ann.post(path, data=sent, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    theirs = hidden(site.signed("mia").get("/handoffs").text, "csrf")
+    assert ann.post(path, data={**sent, "csrf": theirs}).status_code == 403
+    assert site.acts("A") == []
+    assert ann.get("/handoffs").url.path == "/handoffs", "still signed in"
+
+
+def test_every_answer_carries_the_headers(site: Site) -> None:
+    client = site.signed("ann")
+    for path in ("/handoffs", "/lead?id=A", "/lead?id=B", "/static/view.css", "/static/htmx.min.js", "/none"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["cache-control"] == "no-store" or path.startswith("/static")
+
+
+def test_no_page_holds_script_or_style_of_its_own(site: Site) -> None:
+    client = site.signed("ada")
+    for path in ("/handoffs?status=all", "/lead?id=A", "/users", "/login"):
+        page = client.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|<[a-z][^<>]*\s(style|on\w+)=", page), path
+        assert len(page.encode()) < 60_000
+
+
+def test_another_host_is_refused(site: Site) -> None:
+    assert site.client().get("/login", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_a_body_that_is_too_large_is_refused(site: Site) -> None:
+    assert site.signed("ann").post("/lead/act", data={"note": "x" * 70_000}).status_code == 413
+
+
+def test_a_lead_with_a_nasty_name_is_text(site: Site) -> None:
+    ann = site.signed("ann")
+    pages = [ann.get("/handoffs").text, ann.get("/lead", params={"id": NASTY}).text]
+    pages.append(ann.get("/handoffs", params={"q": NASTY}).text)
+    ann.post("/lead/act", data=form(pages[1], "rejected", reason="no_reply", note=NASTY))
+    pages.append(ann.get("/lead", params={"id": NASTY}).text)
+    for page in pages:
+        assert "<img" not in page
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+# ── signing in ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wrong_password_and_an_unknown_name_read_the_same(site: Site) -> None:
+    texts = []
+    for name in ("ann", "nobody"):
+        client = site.client()
+        csrf = hidden(client.get("/login").text, "csrf")
+        answer = client.post("/login", data={"name": name, "password": "wrong", "csrf": csrf})
+        assert answer.status_code == 401
+        texts.append(answer.text.replace(csrf, ""))
+    assert texts[0] == texts[1]
+
+
+def test_guessing_is_slowed_down(site: Site) -> None:
+    client = site.client()
+    csrf = hidden(client.get("/login").text, "csrf")
+    tries = [client.post("/login", data={"name": "ann", "password": f"{i}", "csrf": csrf}) for i in range(7)]
+    assert [t.status_code for t in tries] == [401] * 5 + [429] * 2
+    csrf = hidden(client.get("/login").text, "csrf")
+    assert client.post("/login", data={"name": "ann", "password": PASSWORD, "csrf": csrf}).status_code == 429
+
+
+@pytest.mark.parametrize("pause", [IDLE + 1, ABSOLUTE + 1])
+def test_a_session_ends(site: Site, pause: int) -> None:
+    client = site.signed("ann")
+    for _ in range(pause // (IDLE // 2)):
+        site.now += IDLE // 2
+        if pause > IDLE * 2:
+            client.get("/handoffs")  # not idle, and ends all the same
+    site.now += pause % (IDLE // 2)
+    assert client.get("/handoffs").url.path == "/login"
+
+
+def test_signing_out_and_being_shut_out_end_it_at_once(site: Site) -> None:
+    client = site.signed("ann")
+    kept = dict(client.cookies)
+    client.post("/logout", data={"csrf": hidden(client.get("/handoffs").text, "csrf")})
+    assert httpx.get(f"{site.url}/handoffs", cookies=kept, trust_env=False).status_code == 303
+    ben = site.signed("ben")
+    site.people.disable("ben")
+    assert ben.get("/handoffs").url.path == "/login"
+    assert site.people.sign_in("ben", PASSWORD, site.now) is None
+
+
+def test_people_are_kept_safely(site: Site) -> None:
+    with site.ledger.store.reading() as con:
+        kept = [row.password for row in con.execute(select(USERS))]
+    assert all(p.startswith("$argon2id$") for p in kept)
+    assert len(set(kept)) == len(kept)
+    for person, password, said in (
+        (Person("ann", "seller", "ann"), PASSWORD, "already"),
+        (Person("new", "king", "new"), PASSWORD, "no role"),
+        (Person("new", "seller", "new"), "short", "12 to 200 characters"),
+        (Person(" ", "seller", ""), PASSWORD, "is no name"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            site.people.add(person, password)
+    with pytest.raises(NoInput, match="no user"):
+        site.people.disable("nobody")
+    assert [p.role for p in site.people.all()] == [WHO[name] for name in sorted(WHO)]
+    assert set(WHO.values()) == set(ROLES)
+
+
+# ── acts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_accept_undo_reject_and_the_manager_sees_it(site: Site) -> None:
+    ann = site.signed("ann")
+    page = ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "accepted")).text
+    assert site.status("A") == "accepted"
+    assert len(site.ledger.acts("m", site.now + 1)) <= 1
+    token = re.search(r'action="/lead/undo".*?name="token" value="([^"]+)"', page, re.S)
+    assert token
+    sent = {"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token[1]}
+    page = ann.post("/lead/undo", data=sent).text
+    assert site.status("A") == "open"
+    assert ann.post("/lead/undo", data=sent).status_code == 200, "twice is once"
+    assert len(site.acts("A")) == 2
+    site.now += 1
+    answer = ann.post(
+        "/lead/act", data=form(ann.get("/lead?id=A").text, "rejected", reason="no_budget", note="later")
+    )
+    assert answer.status_code == 200
+    assert site.status("A") == "rejected"
+    seen = site.signed("mia").get("/lead?id=A").text
+    assert "no_budget · later · ann" in seen
+    assert "Person A" in site.signed("mia").get("/handoffs?status=rejected").text
+
+
+def test_what_was_taken_back_moves_no_stage(site: Site) -> None:
+    ann = site.signed("ann")
+    model = site.ledger.runs()[0]["model"]
+    page = ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "accepted")).text
+    assert site.ledger.acts(model, site.now + 1)["lead_id"].to_pylist() == ["A"]
+    token = re.search(r'action="/lead/undo".*?name="token" value="([^"]+)"', page, re.S)
+    assert token
+    ann.post("/lead/undo", data={"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token[1]})
+    assert site.ledger.acts(model, site.now + 1).num_rows == 0
+
+
+def test_only_ones_own_act_is_taken_back(site: Site) -> None:
+    ann, mia = site.signed("ann"), site.signed("mia")
+    ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "accepted"))
+    token = site.acts("A")[0]["token"]
+    page = mia.get("/lead?id=A").text
+    assert token not in page
+    answer = mia.post("/lead/undo", data={"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token})
+    assert answer.status_code == 409
+    assert site.status("A") == "accepted"
+
+
+def test_what_a_run_has_followed_is_not_taken_back(site: Site, tmp_path: Path) -> None:
+    ann = site.signed("ann")
+    page = ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "accepted")).text
+    token = site.acts("A")[0]["token"]
+    day = NOW // DAY + 2
+    later = write_night(tmp_path / "later", day, {"A": "SAL"})
+    site.now = (day + 1) * DAY
+    site.ledger.record(later, site.now)
+    ann = site.signed("ann")
+    page = ann.get("/lead?id=A").text
+    answer = ann.post("/lead/undo", data={"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token})
+    assert answer.status_code == 409
+    assert "a run has followed this act since" in answer.text
+
+
+def test_a_double_click_gives_one_record(site: Site) -> None:
+    ann = site.signed("ann")
+    sent = form(ann.get("/lead?id=A").text, "accepted")
+
+    def click(_: int) -> int:
+        return httpx.post(
+            f"{site.url}/lead/act",
+            data=sent,
+            cookies=dict(ann.cookies),
+            follow_redirects=True,
+            trust_env=False,
+        ).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(click, range(8))) == [200] * 8
+    assert [row["act"] for row in site.acts("A")] == ["accepted"]
+
+
+def test_two_people_on_one_lead_are_told(site: Site) -> None:
+    ann, mia = site.signed("ann"), site.signed("mia")
+    both = ann.get("/lead?id=A").text, mia.get("/lead?id=A").text
+    assert ann.post("/lead/act", data=form(both[0], "accepted")).status_code == 200
+    answer = mia.post("/lead/act", data=form(both[1], "rejected", reason="no_reply"))
+    assert answer.status_code == 409
+    assert "ann said &#39;accepted&#39;" in answer.text
+    assert [row["person"] for row in site.acts("A")] == ["ann"]
+    assert mia.post("/lead/act", data=form(answer.text, "rejected", reason="no_reply")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("act", "more", "status", "said"),
+    [
+        ("rejected", {}, 409, "a rejection needs a reason"),
+        ("rejected", {"reason": "made up"}, 409, "no reason"),
+        ("snoozed", {"days": 14}, 200, "snoozed"),
+        ("snoozed", {"days": 9999}, 422, ""),
+        ("qualified", {"item": ["budget"]}, 200, "qualified"),
+        ("suppressed", {}, 200, "not to be contacted"),
+    ],
+)
+def test_what_can_be_said(site: Site, act: str, more: dict[str, Any], status: int, said: str) -> None:
+    ann = site.signed("ann")
+    answer = ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, act, **more))
+    assert answer.status_code == status
+    assert said in answer.text
+    assert len(site.acts("A")) == (status == 200)
+    if act == "qualified":
+        assert site.acts("A")[0]["checklist"] == {"budget": True, "need": False}
+
+
+def test_an_act_that_is_none_is_refused(site: Site) -> None:
+    ann = site.signed("ann")
+    sent = form(ann.get("/lead?id=A").text, "accepted")
+    assert ann.post("/lead/act", data={**sent, "act": "undone"}).status_code == 400
+    assert ann.post("/lead/act", data={**sent, "token": "undo:0123456789abcdef"}).status_code == 400
+    assert site.acts("A") == []
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_look_at_a_lead_is_written_down(site: Site) -> None:
+    site.signed("ann").get("/lead?id=A")
+    site.signed("ann").get("/lead?id=B")  # not theirs: not shown
+    with site.ledger.store.reading() as con:
+        rows = list(con.execute(select(VIEWS)))
+    assert [row.person for row in rows] == ["ann"]
+    assert "A" not in (rows[0].subject, rows[0].version)
+    assert "ann" in site.signed("ada").get("/users").text
+
+
+def test_searching_sorting_and_paging(site: Site, tmp_path: Path) -> None:
+    mia = site.signed("mia")
+    order: Callable[[str], list[str]] = lambda page: re.findall(r"<strong>Person (\w)", page)  # noqa: E731
+    assert order(mia.get("/handoffs").text) == ["B", "A"]
+    assert order(mia.get("/handoffs?sort=name").text) == ["A", "B"]
+    assert order(mia.get("/handoffs?q=person%20a").text) == ["A"]
+    assert order(mia.get("/handoffs?owner=ben").text) == ["B"]
+    assert order(mia.get("/handoffs?status=won").text) == []
+    assert order(mia.get("/handoffs?page=99&sort=unknown").text) == ["B", "A"]
+    assert mia.get("/handoffs?page=0").status_code == 422
+
+
+@pytest.mark.parametrize("language", sorted(NAMES))
+def test_pages_speak_the_readers_language(site: Site, language: str) -> None:
+    ann = site.signed("ann")
+    csrf = hidden(ann.get("/handoffs").text, "csrf")
+    page = ann.post("/language", data={"csrf": csrf, "language": language}).text
+    spoken = Language.of(language)
+    assert f'<html lang="{language}">' in page
+    assert spoken.say("web.handoffs") in page
+    assert spoken.odds(0.6) in page
+    assert spoken.say("web.accept") in ann.get("/lead?id=A").text
+    assert httpx.get(f"{site.url}/login", headers={"accept-language": language}, trust_env=False).text.count(
+        spoken.say("web.password")
+    )
+
+
+def test_every_status_has_a_word() -> None:
+    for status in STATUSES:
+        assert Language.of("de").say(f"web.status_{status.replace(' ', '_')}")
+
+
+def test_a_newer_run_is_shown_as_soon_as_it_is_whole(site: Site, tmp_path: Path) -> None:
+    ann = site.signed("ann")
+    assert "about 6 in 10" in ann.get("/lead?id=A").text
+    write_night(tmp_path / "runs", 3, {"A": "sales-ready"}, probability={"A": 0.9})
+    assert "about 9 in 10" in ann.get("/lead?id=A").text
