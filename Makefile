@@ -1,4 +1,4 @@
-# One line of the README each: setup, setup-spark, demo, test, lint, docs, lock, clean.
+# One line of the README each: setup, setup-spark, demo, serve, test, lint, docs, lock, clean.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ export LQMODEL_DATA := $(DATA)
 endif
 endif
 
-.PHONY: help setup setup-spark demo test lint bench docs lock clean
+.PHONY: help setup setup-spark demo serve test lint bench docs lock clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
@@ -30,6 +30,12 @@ $(SPARK): $(INSTALLED) requirements-spark.txt tools/setup_spark.sh
 
 demo: setup ## a simulated company, from raw events to explained handoffs
 	@$(VENV)/bin/lqmodel demo .
+
+serve: setup ## the view over the demo's runs, on loopback; asks for a first password
+	@test -e scores/latest || $(VENV)/bin/lqmodel demo .
+	@$(VENV)/bin/lqmodel record
+	@test -n "$$($(VENV)/bin/lqmodel user list)" || $(VENV)/bin/lqmodel user add admin --role admin
+	@$(VENV)/bin/lqmodel serve
 
 test: setup ## all tests
 	@echo "running the tests (real data: $${LQMODEL_DATA:-not given, those tests are skipped})"
