@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, insert, inspect, select
@@ -41,13 +42,19 @@ class Trail:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._made = False
+        self._turn = (
+            threading.Lock()
+        )  # who waits in line is let in at once; a database lets them try again later
 
     def saw(self, person: str, lead_id: str, version: str, now: int) -> None:
         """Write down that a person was shown a lead; before the page goes out."""
-        with self._store.writing() as con:
-            TABLES.create_all(con)
+        with self._turn, self._store.writing() as con:
+            if not self._made:
+                TABLES.create_all(con)
             told = {"at": now, "person": person, "version": version}
             con.execute(insert(VIEWS).values(**told, subject=_digest(con, lead_id)))
+        self._made = True
 
     def latest(self) -> list[Seen]:
         """Return the last looks, the newest first."""
