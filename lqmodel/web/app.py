@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -199,6 +200,10 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
             return _to("/login")
         return view.failure(error.status_code, _language(request))
 
+    @app.exception_handler(RequestValidationError)
+    async def unread(request: Request, error: RequestValidationError) -> Response:
+        return view.failure(422, _language(request))
+
     @app.exception_handler(LqmodelError)
     async def told(request: Request, error: LqmodelError) -> Response:
         return view.failure(400 if isinstance(error, ValueError) else 503, _language(request))
@@ -238,7 +243,7 @@ class _View:
 
     def failure(self, status: int, language: Language) -> HTMLResponse:
         """Render why there is no page."""
-        known = status if status in (400, 401, 403, 404, 409, 429) else 503
+        known = 400 if status == 422 else status if status in (400, 401, 403, 404, 409, 429) else 503
         return self.page("failure.html", Failure(Frame(language), f"failed_{known}"), language, status)
 
 

@@ -423,7 +423,10 @@ def test_searching_sorting_and_paging(site: Site, tmp_path: Path) -> None:
     assert order(mia.get("/handoffs?owner=ben").text) == ["B"]
     assert order(mia.get("/handoffs?status=won").text) == []
     assert order(mia.get("/handoffs?page=99&sort=unknown").text) == ["B", "A"]
-    assert mia.get("/handoffs?page=0").status_code == 422
+    unread = mia.get("/handoffs?page=0&q=" + NASTY)
+    assert unread.status_code == 422
+    assert Language.of("en").say("web.failed_400") in unread.text
+    assert "onerror" not in unread.text
 
 
 @pytest.mark.parametrize("language", sorted(NAMES))
