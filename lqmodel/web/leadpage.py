@@ -209,7 +209,8 @@ def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Lan
     told = []
     for row in reversed(history[-ENTRIES:]):
         if row["entry"] == "transitions":
-            what, detail, said = f"{row['from_stage']} → {row['to_stage']}", str(row["cause"] or ""), ""
+            what, said = f"{row['from_stage']} → {row['to_stage']}", ""
+            detail = str(row["cause"] or "").replace("_", " ")
         elif row["entry"] == "handoffs":
             what, detail, said = language.say("web.handed_over"), row["owner"] or "", ""
         else:

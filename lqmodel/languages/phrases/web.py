@@ -145,6 +145,12 @@ PHRASES: Final = {
         "ro": "Modelul știe ce a fost înregistrat, nimic din ce s-a spus la telefon sau în altă parte.",
         "nb": "Modellen kjenner det som ble registrert, ikke det som ble sagt på telefon eller andre steder.",
     },
+    "web.noted": {
+        "en": "What the scoring noted",
+        "de": "Was bei der Bewertung auffiel",
+        "ro": "Ce s-a observat la evaluare",
+        "nb": "Hva scoringen la merke til",
+    },
     "web.fresh": {
         "en": "How fresh the data is",
         "de": "Stand der Daten",
