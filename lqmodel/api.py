@@ -157,8 +157,15 @@ class Project:
         declarations = self.declarations(name)
         when = moment(PointsTable.of(declarations), as_of)
         spoken = self.settings.language_of(language, declarations.model.language)
-        threads = self.settings.threads
-        return score_by_points(declarations, self.root, self.sources, when, threads=threads, language=spoken)
+        return score_by_points(
+            declarations,
+            self.root,
+            self.sources,
+            when,
+            threads=self.settings.threads,
+            language=spoken,
+            barred=self.ledger().barred(),
+        )
 
     def tracker(self) -> Tracker:
         """Open the project's MLflow store."""
@@ -239,7 +246,7 @@ class Model:
         language: str | None = None,
         previous: Scores | Run | None = None,
     ) -> Scores:
-        """Score every lead of the sources at ``as_of``; nothing is written.
+        """Score every lead of the sources at ``as_of``; nothing is written. Who objects in the project's ledger is not scored.
 
         Parameters
         ----------
@@ -257,7 +264,18 @@ class Model:
         folder = self.root if root is None else Path(root)
         settings, when = Settings.read(), moment(self.bundle, as_of)
         spoken = settings.language_of(language, self.bundle.declarations.model.language)
-        return score(self.bundle, folder, sources, when, previous, settings.threads, spoken)
+        from lqmodel.ledger import Ledger
+
+        return score(
+            self.bundle,
+            folder,
+            sources,
+            when,
+            previous,
+            settings.threads,
+            spoken,
+            barred=Ledger.of(folder, settings).barred(),
+        )
 
     def explain(
         self,

@@ -201,6 +201,12 @@ def _is_ours(folder: Path) -> bool:
 # ── the hidden place ────────────────────────────────────────────────────────────────────────────────────────
 
 
+def clear_dead(parent: Path) -> None:
+    """Remove what killed processes left half-built in a folder, which the next write there would do too."""
+    for shop in parent.glob(f"{WORKSHOP}*"):
+        _remove_if_dead(shop)
+
+
 @contextmanager
 def _workshop(target: Path) -> Iterator[Path]:
     """Make a hidden folder beside ``target``, held by a lock as long as this process lives.
@@ -209,8 +215,7 @@ def _workshop(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for shop in target.parent.glob(f"{WORKSHOP}*"):
-            _remove_if_dead(shop)
+        clear_dead(target.parent)
         shop, lock = _new_workshop(target.parent)
         try:
             yield shop

@@ -14,6 +14,7 @@ from ibis.backends.duckdb import Backend
 
 from lqmodel.asof import Facts, facts, iso
 from lqmodel.declarations import Declarations
+from lqmodel.declarations.model import Population
 from lqmodel.engine import KEY, close_doors, connect, fetch, fetch_row
 from lqmodel.errors import BadData, listing
 from lqmodel.localdays import needs_local_days, with_local_days
@@ -69,7 +70,7 @@ def open_inputs(
     with_label : bool
         Without a clock, scoring does not need the label's columns.
     display : bool
-        Also read the columns of the leads that are shown to people.
+        For scoring: also read who objects, and the columns of the leads that are shown to people.
     threads : int, optional
         Threads of the engine; results do not depend on it.
 
@@ -79,7 +80,7 @@ def open_inputs(
         A source cannot be used as declared.
     """
     overrides = overrides or {}
-    used = declarations.used_sources()
+    used = declarations.used_sources(scoring=display)
     check_overrides(overrides, declarations.sources)
     con = connect(threads)
     opened: dict[str, Facts] = {}
@@ -92,7 +93,7 @@ def open_inputs(
     if not declarations.model.population.episodes:
         check_unique(leads)
     close_doors(con)
-    unknown = _unknown_leads(opened, leads, declarations.model.population.customers)
+    unknown = _unknown_leads(opened, leads, declarations.model.population)
     notices = _notices(opened) + [
         f"source {name!r}: {found['rows']} rows of {found['leads']} leads that source {leads.name!r} does not hold "
         f"(such as {found['example']!r}), set aside"
@@ -197,15 +198,15 @@ def _shown(moment: int | None) -> str:
 
 
 def _unknown_leads(
-    opened: Mapping[str, Facts], leads: Facts, customers: str | None
+    opened: Mapping[str, Facts], leads: Facts, population: Population
 ) -> dict[str, dict[str, Any]]:
     """Return source → how many rows of how many leads the leads' source does not hold, and an example.
 
-    A source of customers may name accounts, or leads of long ago.
+    A source of customers may name accounts, or leads of long ago; one of objections anybody.
     """
     found = {}
     for name, f in sorted(opened.items()):
-        if name in (leads.name, customers):
+        if name in (leads.name, population.customers, population.objections):
             continue
         unknown = f.table.anti_join(leads.table, KEY)
         row = unknown.aggregate(

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lqmodel.barring import NOBODY, Barred
 from lqmodel.bundle import Bundle
 from lqmodel.declarations import Declarations, Handoffs
 from lqmodel.declarations.loading import TomlFile, load_model
 from lqmodel.ledger import Ledger, Recorded
 from lqmodel.locating import find_model
-from lqmodel.roster import Scorer
+from lqmodel.rewriting import write_without
+from lqmodel.roster import ID, Scorer
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores
 from lqmodel.settings import Settings
@@ -127,6 +129,10 @@ class Night:
         found = self.ledger.acts(model, as_of)
         return found if len(found) else None
 
+    def barred(self) -> Barred:
+        """Return who may not be scored."""
+        return NOBODY if self.ledger is None else self.ledger.barred()
+
     def keep(self, scores: Scores, out: Path, address: str) -> tuple[Run, tuple[str, ...]]:
         """Write the run, then record it; return it with all notices.
 
@@ -134,8 +140,17 @@ class Night:
         next night, records it.
         """
         run = write_run(scores, out, address)
-        if self.ledger is None or not self.records:
+        if self.ledger is None:
+            return run, scores.notices
+        run = self._without_erased(run)
+        if not self.records:
             return run, scores.notices
         recorded = self.ledger.record(run, self.now, self.rules.handoffs, self.rules.zone)
         told = [f"{each} in {self.ledger.store}" for each in recorded if each.new]
         return run, (*scores.notices, *(n for each in recorded for n in each.notices), *told)
+
+    def _without_erased(self, run: Run) -> Run:
+        """Return the run without leads that were erased while it was being made."""
+        erased = self.barred().erased
+        gone = [] if erased is None else erased(run.states[ID].to_pylist())
+        return run if not gone or not write_without(run.folder, gone) else Run.open(run.folder)

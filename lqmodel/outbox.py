@@ -21,11 +21,11 @@ from lqmodel.errors import BadData
 from lqmodel.files import append_lines, canonical, sha256
 from lqmodel.roster import ID
 from lqmodel.runs import Run
+from lqmodel.scores import SUPPRESSED
 
 ACKNOWLEDGED: Final = "acknowledged.txt"
 """File beside the runs: one key a line."""
 KEY_DIGITS: Final = 32
-SUPPRESSED: Final = "suppressed"
 _KEY: Final = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lqmodel.barring import NOBODY, Barred, kept_back
 from lqmodel.cautions import later_facts
 from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.errors import Refused
@@ -38,7 +39,7 @@ from lqmodel.scores import (
 from lqmodel.since import change_columns
 from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
-from lqmodel.states import EPISODE, Walked, walk
+from lqmodel.states import EPISODE, Walked, remembered, walk
 
 
 def score_by_points(
@@ -50,6 +51,7 @@ def score_by_points(
     threads: int | None = None,
     language: Language = ENGLISH,
     acts: pa.Table | None = None,
+    barred: Barred = NOBODY,
 ) -> Scores:
     """Score every lead of the sources by the declared points table alone.
 
@@ -76,16 +78,19 @@ def score_by_points(
     )
     if as_of is not None:
         check_moment(table, inputs, as_of)
-    leads = everyone(table, inputs, as_of)
+    kept = kept_back(inputs, declarations.model, barred)
+    leads = everyone(table, inputs, as_of, kept)
     # what a file's first fact is says nothing of other files: points must depend on the lead's facts alone
     declared = {
         name: f.observed_from for name, f in inputs.facts.items() if f.source.observed_from is not None
     }
     observed = {name: moment for name, moment in declared.items() if moment is not None}
-    values = values_at(table, inputs, as_of, declarations.columns_beside(), observed)
+    values = values_at(table, inputs, as_of, declarations.columns_beside(), observed, kept)
     held = table.holds(values, _ages(values))
     facts = facts_of(declarations, values)
-    walked = walk(leads, values, table.points(held), facts, as_of, table.policy(), previous, acts)
+    walked = walk(
+        leads, values, table.points(held), facts, as_of, table.policy(), remembered(previous, barred), acts
+    )
     scored = with_draws(_scored(table, values, held), walked, facts, declarations, table.policy())
     agreement = declarations.model.agreement
     return Scores(
@@ -97,7 +102,7 @@ def score_by_points(
         states=walked.states,
         skipped=skipped(leads, inputs, {}, declarations.model.population.source),
         handoffs=_handoffs(table, values, scored, walked, leads),
-        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs),
+        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs, kept),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement.version if agreement else None,
         policy=table.policy().version,
@@ -106,6 +111,7 @@ def score_by_points(
             f"{NOTICE} in models/{declarations.name}.toml [points]",
             *table.unmet(values),
             *inputs.notices,
+            *kept.notices(declarations.model.population.source),
             *later_facts(inputs, as_of),
         ),
         language=language,

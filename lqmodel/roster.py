@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lqmodel.asof import Facts, iso, newest_known
+from lqmodel.barring import OBJECTS, Kept
 from lqmodel.declarations import Declarations, Model
 from lqmodel.engine import AS_OF, CREATED, EPISODE, FOREVER, KEY, KNOWN, OCCURRED, fetch, materialise
 from lqmodel.errors import Refused
@@ -63,8 +64,8 @@ def cutoffs(inputs: Inputs, as_of: int | None) -> dict[str, str | None]:
     return {name: None if moment is None else iso(moment) for name, moment in newest.items()}
 
 
-def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
-    """Return every lead of the input, by id.
+def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None, kept: Kept) -> pa.Table:
+    """Return every lead of the input that was not erased, by id.
 
     Returns
     -------
@@ -73,21 +74,26 @@ def everyone(scorer: Scorer, inputs: Inputs, as_of: int | None) -> pa.Table:
         null before any; ``__won`` whether that is known to be won; ``__account``, ``__owner`` and
         ``__territory`` where they are declared; and the columns that are shown to people.
     """
+    gone, objecting = kept.table.filter(kept.table.gone), kept.table.filter(~kept.table.gone)
     model = scorer.declarations.model
     leads = inputs.facts[model.population.source]
     routes, display = model.routes(), leads.source.display
-    kept = {*display, *routes.values()}
-    table = one_row_each(leads, as_of, kept) if model.population.episodes else leads.table
+    read = {*display, *routes.values()}
+    table = one_row_each(leads, as_of, read) if model.population.episodes else leads.table
+    table = table.anti_join(gone, KEY)
     reason: ir.Value = ibis.null("string")
     if as_of is not None:
         seen = materialise(inputs.con, SEEN, _seen(inputs, model, as_of))
-        scored = seen.filter(seen.outside.isnull()).select(KEY, AS_OF, CREATED, EPISODE)
-        materialise(inputs.con, INSIDE, scored)
+        inside = seen.filter(seen.outside.isnull()).anti_join(kept.table, KEY)
+        materialise(inputs.con, INSIDE, inside.select(KEY, AS_OF, CREATED, EPISODE))
         table = table.left_join(
             seen.select(KEY, EPISODE, "outside", "is_won", __seen=ibis.literal(True)), KEY
         )
         unseen = "not known before as_of" if model.population.at_age is None else "not of age before as_of"
         reason = table["__seen"].isnull().ifelse(ibis.literal(unseen), table.outside)
+    objecting = objecting.select(__whom=objecting[KEY])
+    table = table.left_join(objecting, table[KEY] == objecting["__whom"])
+    reason = table["__whom"].isnull().ifelse(reason, OBJECTS)
     came = {CAME: ibis.literal(1, "int64"), WON: ibis.literal(False)}
     if as_of is not None:
         came = {CAME: table[EPISODE].cast("int64"), WON: table.is_won.fill_null(False)}
@@ -143,11 +149,11 @@ def _seen(inputs: Inputs, model: Model, as_of: int) -> ir.Table:
     return seen.select(KEY, AS_OF, CREATED, EPISODE, "is_won", outside=outside)
 
 
-def to_score(scorer: Scorer, inputs: Inputs, as_of: int | None) -> ir.Table:
+def to_score(scorer: Scorer, inputs: Inputs, as_of: int | None, kept: Kept) -> ir.Table:
     """Return the leads to be scored, after `everyone`. Grain: (``__key``, ``__as_of``); also ``__created``, ``__episode``."""
     if as_of is not None:
         return inputs.con.table(INSIDE, database=("temp", "main"))
-    table = inputs.facts[scorer.declarations.model.population.source].table
+    table = inputs.facts[scorer.declarations.model.population.source].table.anti_join(kept.table, KEY)
     nothing = {
         AS_OF: ibis.literal(0, "int64"),
         CREATED: ibis.null("int64"),

@@ -255,15 +255,15 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     folder = out / f"{when}-{run_id}"
 
     def fill(building: Path) -> None:
-        _parquet(scores.table, building / "scores.parquet")
-        _parquet(scores.features, building / "features.parquet")
-        _parquet(scores.states, building / "states.parquet")
+        write_parquet(scores.table, building / "scores.parquet")
+        write_parquet(scores.features, building / "features.parquet")
+        write_parquet(scores.states, building / "states.parquet")
         lines = (
             json.dumps({"run_id": run_id, **h}, ensure_ascii=False, sort_keys=True) + "\n"
             for h in scores.handoffs
         )
         (building / "handoffs.jsonl").write_bytes("".join(lines).encode())
-        _parquet(scores.skipped, building / "skipped.parquet")
+        write_parquet(scores.skipped, building / "skipped.parquet")
         write_manifest(building, _head(scores, run_id, address))
 
     if not _is_whole(folder):
@@ -315,10 +315,12 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
         "counts": scores.counts("status"),
         "stages": scores.standing(),
         "handoffs": len(scores.handoffs),
+        "erased": 0,
         "notices": list(scores.notices),
         "skew": [s.to_json() for s in scores.skew],
     }
 
 
-def _parquet(table: pa.Table, path: Path) -> None:
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table of a run; the same table gives the same bytes."""
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", row_group_size=100_000)

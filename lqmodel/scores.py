@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lqmodel import engine
+from lqmodel.barring import OBJECTS, Kept
 from lqmodel.declarations import Declarations, Handoffs
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOKED_AT, CREATED_AT = "as_of", "created"
-SCORED, OUTSIDE = "scored", "outside_population"
+SCORED, OUTSIDE, SUPPRESSED = "scored", "outside_population", "suppressed"
 DIGITS = 6
 """Digits of probabilities and log-odds in outputs: finer than any interval, coarser than a platform's last bit."""
 REASONS = 3
@@ -132,14 +133,11 @@ class Scores:
 
     def counts(self, column: str) -> dict[str, int]:
         """Count leads by status or stage, most first."""
-        return _counted(self.table[column])
+        return counts_of(self.table[column])
 
     def standing(self) -> dict[str, int]:
         """Count by stage the scored leads and the customers, most first; others outside the population are in none."""
-        counted = pc.or_(
-            pc.equal(self.table["status"], SCORED), pc.equal(self.table["stage"], STAGES[CUSTOMER])
-        )
-        return _counted(self.table.filter(counted)["stage"])
+        return standing_of(self.table)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table of scores as a pandas DataFrame."""
@@ -147,20 +145,33 @@ class Scores:
         return frame
 
 
-def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+def standing_of(table: pa.Table) -> dict[str, int]:
+    """Count the leads of scores.parquet by stage, as `Scores.standing` does."""
+    counted = pc.or_(pc.equal(table["status"], SCORED), pc.equal(table["stage"], STAGES[CUSTOMER]))
+    return counts_of(table.filter(counted)["stage"])
+
+
+def counts_of(values: pa.ChunkedArray) -> dict[str, int]:
+    """Count values, most first; null is none."""
     found = [(v["values"], v["counts"]) for v in pc.value_counts(values).to_pylist()]
     return dict(sorted(((k, n) for k, n in found if k is not None), key=lambda item: (-item[1], item[0])))
 
 
 def values_at(
-    scorer: Scorer, inputs: Inputs, as_of: int | None, names: Collection[str], observed: Mapping[str, int]
+    scorer: Scorer,
+    inputs: Inputs,
+    as_of: int | None,
+    names: Collection[str],
+    observed: Mapping[str, int],
+    kept: Kept,
 ) -> pa.Table:
     """Return the columns of these names of the leads to be scored, by lead id.
 
     ``observed`` holds the first moment that a source covers; windows that reach back further are missing.
+    Those in ``kept`` are left out.
     """
     declared = (*scorer.declarations.features, *scorer.declarations.facts)
-    leads = to_score(scorer, inputs, as_of)
+    leads = to_score(scorer, inputs, as_of, kept)
     wanted = [f for f in declared if any(c.name in names for c in f.columns())]
     at = leads.select(KEY, engine.AS_OF, engine.CREATED)
     ours = {ID: KEY, LOOKED_AT: engine.AS_OF, CREATED_AT: engine.CREATED, EPISODE: engine.EPISODE}
@@ -204,6 +215,7 @@ def all_leads(leads: pa.Table, scored: pa.Table, walked: Walked, as_of: int | No
     placed = scored.drop_columns([ID]).take(pc.index_in(leads[ID], scored[ID]))
     stands = walked.table.select(SHOWN).take(pc.index_in(leads[ID], walked.table[ID]))
     status = pc.if_else(pc.is_valid(leads[REASON]), OUTSIDE, SCORED)
+    status = pc.if_else(pc.fill_null(pc.equal(leads[REASON], OBJECTS), False), SUPPRESSED, status)
     moment = (
         placed[LOOKED_AT] if as_of is None else pc.coalesce(placed[LOOKED_AT], _repeat(as_of, len(leads)))
     )
@@ -216,8 +228,8 @@ def all_leads(leads: pa.Table, scored: pa.Table, walked: Walked, as_of: int | No
     return pa.table(table | {"model_version": pa.array([version] * len(leads), pa.string())})
 
 
-def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None, rules: Handoffs) -> str:
-    """Return a hash of all that was read: sources, acts that were known, and what a run holds of handoffs.
+def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None, rules: Handoffs, kept: Kept) -> str:
+    """Return a hash of all that was read: sources, acts that were known, who may not be scored, and what a run holds of handoffs.
 
     The order of rows and acts changes nothing.
     """
@@ -227,6 +239,8 @@ def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None, rules:
     owners = rules.owners
     if rules.sample or owners.columns():
         parts.append(repr((rules.sample, owners.column, owners.territory)))
+    if kept.digest is not None:
+        parts.append(kept.digest)
     return parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lqmodel.barring import NOBODY, Barred, kept_back
 from lqmodel.bundle import Bundle
 from lqmodel.cautions import flattered, later_facts, nobody_scored, short_history, skewed, unseen_levels
 from lqmodel.explaining import attributions, check_made_by
@@ -43,7 +44,7 @@ from lqmodel.scores import (
 from lqmodel.since import change_columns, change_of, since
 from lqmodel.stages import margin_band
 from lqmodel.stages import score as score_of
-from lqmodel.states import EPISODE, Walked, walk
+from lqmodel.states import EPISODE, Walked, remembered, walk
 from lqmodel.treeshap import Contributions
 
 
@@ -56,6 +57,7 @@ def score(
     threads: int | None = None,
     language: Language = ENGLISH,
     acts: pa.Table | None = None,
+    barred: Barred = NOBODY,
 ) -> Scores:
     """Score every lead of the sources.
 
@@ -76,6 +78,8 @@ def score(
         What the reasons are worded in.
     acts : pyarrow.Table, optional
         What people in sales did, as in `stages.ACT_SCHEMA`; those known before as_of count.
+    barred : Barred, default nobody
+        Who may not be scored.
 
     Raises
     ------
@@ -90,16 +94,19 @@ def score(
     )
     if as_of is not None:
         check_moment(bundle, inputs, as_of)
-    leads = everyone(bundle, inputs, as_of)
+    kept = kept_back(inputs, declarations.model, barred)
+    leads = everyone(bundle, inputs, as_of, kept)
     observed = {**inputs.observed_from(), **bundle.fitted.observed_from}
-    values = values_at(bundle, inputs, as_of, _value_columns(bundle), observed)
+    values = values_at(bundle, inputs, as_of, _value_columns(bundle), observed, kept)
     x = bundle.encoding.transform(values)
     contributions = bundle.ensemble.explain(x, threads)
     effects = _families(bundle).measure(contributions, bundle.calibrator)
     margin = contributions.margin
     facts = facts_of(declarations, values)
     levels = levels_at(declarations, values)
-    walked = walk(leads, values, margin, facts, as_of, bundle.policy, previous, acts, levels)
+    walked = walk(
+        leads, values, margin, facts, as_of, bundle.policy, remembered(previous, barred), acts, levels
+    )
     changed = None
     if previous is not None and as_of is not None:
         changed = since(bundle, values, bundle.calibrator.probability(margin), as_of, previous, threads)
@@ -118,13 +125,14 @@ def score(
         states=walked.states,
         skipped=skipped(leads, inputs, unseen, source),
         handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, changed, language),
-        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs),
+        inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs, kept),
         previous_run=None if previous is None else previous.run_id,
         agreement=agreement,
         policy=bundle.policy.version,
         cutoffs=cutoffs(inputs, as_of),
         notices=(
             *inputs.notices,
+            *kept.notices(declarations.model.population.source),
             *flattered(bundle, values, as_of),
             *short_history(bundle, inputs, as_of),
             *later_facts(inputs, as_of),

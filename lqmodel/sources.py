@@ -62,10 +62,10 @@ def readings(
     with_label : bool
         Scoring without a clock needs no label column.
     display : bool
-        Also read the columns of the leads that are shown to people, or say whom a handoff goes to.
+        Also read who objects, and the columns of the leads that are shown to people or say whom a handoff goes to.
     """
     model = declarations.model
-    columns: dict[str, set[str]] = {name: set() for name in declarations.used_sources()}
+    columns: dict[str, set[str]] = {name: set() for name in declarations.used_sources(scoring=display)}
     numbers: dict[str, set[str]] = {name: set() for name in columns}
     texts: dict[str, set[str]] = {name: set() for name in columns}
     scales: dict[str, dict[str, int]] = {name: {} for name in columns}

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
+from lqmodel.barring import Barred
 from lqmodel.roster import CAME, ID, WON
 from lqmodel.stages import STATE_SCHEMA, Advance, Decisions, Policy, State, advance, decisions, stage_names
 
@@ -33,6 +34,22 @@ class Before(Protocol):
 
     @property
     def states(self) -> pa.Table: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """The states of the run before, without those of leads that were erased since."""
+
+    states: pa.Table
+
+
+def remembered(before: Before | None, barred: Barred) -> Before | None:
+    """Return the run before, without leads that were erased since it was written."""
+    if before is None or barred.erased is None:
+        return before
+    ids = before.states[ID]
+    erased = pa.array(barred.erased(ids.to_pylist()), pa.string())
+    return Remembered(before.states.filter(pc.invert(pc.is_in(ids, erased)))) if len(erased) else before
 
 
 @dataclass(frozen=True, eq=False)

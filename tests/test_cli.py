@@ -34,7 +34,13 @@ COMMANDS = (
     "record",
     "feedback",
     "history",
+    "suppress",
+    "access",
+    "erase",
+    "purge",
     "promote",
+    "user",
+    "serve",
     "demo",
 )
 HEAVY = ("lightgbm", "mlflow", "sklearn", "scipy", "pandas", "shap", "matplotlib", "optuna")

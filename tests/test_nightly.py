@@ -54,7 +54,7 @@ def night(root: Path, as_of: int) -> Run:
     prepared = Night.of(root, bundle, as_of, True, as_of + 2 * HOUR)
     before = previous_run(root / "scores", bundle, as_of)
     acts = prepared.acts(bundle.declarations.name, as_of)
-    made = score(bundle, root, None, as_of, before, acts=acts)
+    made = score(bundle, root, None, as_of, before, acts=acts, barred=prepared.barred())
     return prepared.keep(made, root / "scores", "bundle")[0]
 
 

@@ -10,8 +10,10 @@ import typer
 from typer.core import TyperGroup
 
 from lqmodel.cli import (
+    access,
     check,
     demo,
+    erase,
     evaluate,
     explain,
     export,
@@ -23,9 +25,11 @@ from lqmodel.cli import (
     outbox,
     predict,
     promote,
+    purge,
     record,
     serve,
     simulate,
+    suppress,
     train,
     user,
 )
@@ -70,6 +74,10 @@ COMMANDS = (
     record,
     feedback,
     history,
+    suppress,
+    access,
+    erase,
+    purge,
     promote,
     user,
     serve,

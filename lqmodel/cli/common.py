@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 import time
@@ -36,6 +37,10 @@ LanguageOption = Annotated[
         help="Words of reasons: en, de, ro or nb; default: LQMODEL_LANGUAGE, else the model's declared language.",
     ),
 ]
+OutputsOption = Annotated[
+    list[Path],
+    typer.Option("--output", help="A folder that holds runs; repeatable. Default: scores in the project."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 
@@ -61,6 +66,19 @@ def pairs(options: Iterable[str], flag: str = "--source") -> dict[str, str]:
 def print_json(value: Any) -> None:
     """Print JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def outputs(given: list[Path], project: Path) -> list[Path]:
+    """Return the folders of runs that are meant."""
+    return given or [project / "scores"]
+
+
+def person() -> str:
+    """Return who sits at this terminal, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def right_now() -> int:

@@ -17,6 +17,7 @@ from lqmodel.cli.common import (
     SourceOption,
     note,
     pairs,
+    person,
     print_json,
     right_now,
 )
@@ -87,7 +88,7 @@ def _take(
     read = read_feedback(file, stages.sal.checklist, zone, now, columns)
     if read.unused:
         note(f"notice: columns that were not looked at: {', '.join(read.unused)}")
-    taken = opened.ledger().say(read.feedback, Spoken.of(stages), now)
+    taken = opened.ledger().say(read.feedback, Spoken.of(stages), now, by=person())
     aside = sorted((*read.aside, *taken.aside), key=lambda a: a.feedback.row or 0)
     if rejects is not None:
         write_rejects(aside, partial(write_file, rejects))

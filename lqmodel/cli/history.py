@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, print_json
+from lqmodel.cli.common import Format, FormatOption, OutputsOption, ProjectOption, outputs, print_json
 
 EXAMPLE = "lqmodel history L-000042"
 
@@ -15,14 +15,22 @@ EXAMPLE = "lqmodel history L-000042"
 def command(
     lead_id: Annotated[str | None, typer.Argument(help="One lead; default: the recorded runs.")] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Look for anything that was changed by hand (exit 1).")
+        bool,
+        typer.Option(
+            "--verify", help="Look for anything that was changed by hand, in the ledger and in runs (exit 1)."
+        ),
     ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Who saw or changed what, and what was erased.")
+    ] = False,
+    output: OutputsOption = [],  # noqa: B006
     project: ProjectOption = Path(),
     format: FormatOption = Format.text,
 ) -> None:
     """Show what was recorded: all runs, or one lead's way through the stages."""
     from lqmodel.ledger import Ledger
-    from lqmodel.ledger.telling import lead_text, runs_text
+    from lqmodel.ledger.telling import audit_text, lead_text, runs_text
+    from lqmodel.rights import audit_log, checked
 
     def told(value: Any, text: str) -> None:
         if format is Format.json:
@@ -32,9 +40,12 @@ def command(
 
     ledger = Ledger.of(project)
     if verify:
-        verified = ledger.verify()
+        verified = checked(ledger, outputs(output, project))
         verified.raise_if_changed()
         told(vars(verified), str(verified))
+    elif audit:
+        log = audit_log(ledger)
+        told(log, audit_text(log))
     elif lead_id is None:
         runs = ledger.runs()
         told(runs, runs_text(runs))

@@ -128,7 +128,7 @@ def _by_model(
     with step("scoring"):
         before = previous_run(out, bundle, when)
         acts = night.acts(bundle.declarations.name, when)
-        scores = score(bundle, root, sources, when, before, settings.threads, spoken, acts)
+        scores = score(bundle, root, sources, when, before, settings.threads, spoken, acts, night.barred())
     return night.keep(scores, out, address)
 
 

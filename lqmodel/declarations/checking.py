@@ -121,7 +121,8 @@ def check_model(
             exists=(model.population.source,),
             do="declare label.horizon and population.every for dated outcomes",
         )
-    _check_customers(model, sources, file)
+    for key in ("customers", "objections"):
+        _check_source(key, getattr(model.population, key), sources, file)
     _check_model_columns(model, sources, file)
     for (stage, key), facts in model.stages.gates().items():
         asked = model.stages.sal.checklist if (stage, key) == ("sql", "require") else ()
@@ -134,12 +135,11 @@ def check_model(
         _check_segment(model.stages.sales_ready.per, declared, file, ("stages", "sales_ready", "per"))
 
 
-def _check_customers(model: Model, sources: Sources, file: TomlFile) -> None:
-    name = model.population.customers
+def _check_source(key: str, name: str | None, sources: Sources, file: TomlFile) -> None:
     if name is not None and name not in sources:
         raise file.refuse(
-            f"population.customers: no source {name!r}",
-            ("population", "customers"),
+            f"population.{key}: no source {name!r}",
+            ("population", key),
             exists=sorted(sources),
             do=suggestion(name, sources) or f"declare [{name}] in features/{SOURCES_FILE}.toml",
         )

@@ -64,6 +64,10 @@ class Population(Declared):
         description="a source of existing customers; its key names accounts where account is declared, else leads",
     )
 
+    objections: str | None = Field(
+        None, description="a source whose key names leads that object: they are never scored"
+    )
+
     @model_validator(mode="after")
     def _customers_matter(self) -> Population:
         if self.customers is not None and self.business is None:

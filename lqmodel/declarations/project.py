@@ -82,12 +82,14 @@ class Declarations:
         name = self.model.evaluation.existing_score
         return next((f.columns()[0] for f in self.facts if f.name == name), None)
 
-    def used_sources(self) -> dict[str, Source]:
-        """Return the sources that training reads, by name."""
+    def used_sources(self, *, scoring: bool = False) -> dict[str, Source]:
+        """Return the sources that training reads, by name; scoring also reads who objects."""
         names = {f.feature.source for f in (*self.features, *self.facts)}
         names |= {self.model.label.source, self.model.population.source}
         if self.model.population.customers is not None:
             names.add(self.model.population.customers)
+        if scoring and self.model.population.objections is not None:
+            names.add(self.model.population.objections)
         return {name: self.sources[name] for name in sorted(names)}
 
     def fingerprint(self) -> str:

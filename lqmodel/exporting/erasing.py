@@ -26,7 +26,8 @@ def forget(out: Path, lead_ids: Collection[str]) -> int:
     """Take leads out of all files for CRMs beside the runs in ``out``; return how many folders were rewritten.
 
     Each folder is rewritten whole, with a manifest that counts the leads. Rows are found by the records that
-    any of a CRM's folders names for a lead. Doing it again changes nothing.
+    any of a CRM's folders names for a lead; those that name them are rewritten last, so that a call that was
+    killed can be made again. Doing it again changes nothing.
 
     Raises
     ------
@@ -39,16 +40,17 @@ def forget(out: Path, lead_ids: Collection[str]) -> int:
 
 def _forget_in(crm: Path, lead_ids: frozenset[str]) -> int:
     folders = [p for p in sorted(crm.iterdir()) if (p / MANIFEST).is_file()]
-    records = _records([pq.read_table(p / SENT_FILE) for p in folders], folders, lead_ids)
-    return sum(_rewritten(folder, lead_ids, records) for folder in folders)
+    records = _records(folders, lead_ids)
+    in_order = sorted(folders, key=lambda p: bool(_records([p], lead_ids) - lead_ids))
+    return sum(_rewritten(folder, lead_ids, records) for folder in in_order)
 
 
-def _records(sent: Iterable[pa.Table], folders: Iterable[Path], lead_ids: frozenset[str]) -> frozenset[str]:
-    """Return how the files of a CRM name the records of these leads."""
+def _records(folders: Iterable[Path], lead_ids: frozenset[str]) -> frozenset[str]:
+    """Return how these files for a CRM name the records of these leads."""
     keys = set(lead_ids)  # where no column names the record, the lead's id does
-    for table in sent:
-        keys |= set(table.filter(_is_of(table, lead_ids))["key"].drop_null().to_pylist())
     for folder in folders:
+        table = pq.read_table(folder / SENT_FILE)
+        keys |= set(table.filter(_is_of(table, lead_ids))["key"].drop_null().to_pylist())
         path = folder / f"{REJECTED}.csv"
         if path.is_file():
             keys |= {row[1] for row in _rows(path.read_bytes())[1:] if _plain(row[0]) in lead_ids and row[1]}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
 
 import pyarrow.compute as pc
 
@@ -18,8 +17,7 @@ from lqmodel.exporting.reading import leads, read_held, record
 from lqmodel.locating import find_model
 from lqmodel.roster import ID
 from lqmodel.runs import Run
-
-SUPPRESSED: Final = "suppressed"
+from lqmodel.scores import SUPPRESSED
 
 
 def export(

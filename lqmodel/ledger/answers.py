@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Select, select
 
@@ -15,6 +15,7 @@ from lqmodel.stages import CUSTOMER, LEAD, MQL, RECYCLED, SAL, SALES_READY, SQL,
 from lqmodel.states import EPISODE
 
 Row = Mapping[str, Any]
+V = TypeVar("V")
 OPEN, WORKED, ACCEPTED, QUALIFIED = "open", "worked", "accepted", "qualified"
 REJECTED, SNOOZED, RETURNED = "rejected", "snoozed", "returned"
 FELL_BACK, WON, SUPPRESSED, LIFTED = "fell back", "won", "suppressed", "lifted"
@@ -186,6 +187,6 @@ def _of(con: Connection, query: Select[Any], column: Any, values: Sequence[str])
         yield from map(dict, con.execute(chosen).mappings())
 
 
-def chunked(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunked(values: Sequence[V]) -> Iterator[Sequence[V]]:
     """Cut values into parts of which each fits into one IN."""
     return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lqmodel.files import sha256
 from lqmodel.ledger.chain import compact
 from lqmodel.roster import ID
 from lqmodel.runs import Run
@@ -22,6 +21,7 @@ BEFORE_SALES = (STAGES[LEAD], STAGES[MQL], STAGES[RECYCLED])
 UNRECORDED = "handed over in a run that was never recorded"
 """The cause of a handoff whose own run is lost: it goes on with the reasons of the run that is recorded."""
 CHANCE = ("probability", "low", "high", "score", "band")
+Erased = Callable[[Sequence[str]], Sequence[str]]
 FROZEN = ("fit", "engagement", "points", "status", "reasons_up", "reasons_down")
 STANDING = pa.schema({ID: pa.string(), EPISODE: pa.int64(), "stage": pa.string()})
 """Where the ledger last saw each lead. Grain: one row per lead that ever moved."""
@@ -39,7 +39,7 @@ class Moves:
     sample: tuple[Mapping[str, Any], ...]
 
 
-def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
+def compare(run: Run, standing: pa.Table, *, follows: bool, erased: Erased) -> Moves:
     """Hold a run against where each lead stood.
 
     Leads outside the population, or not in the input any more, move too: by people's acts, or a win. A lead
@@ -54,10 +54,13 @@ def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
         Of `STANDING`.
     follows : bool
         Whether the run that this one went on from was recorded.
+    erased : callable
+        Lead ids → those of them that were erased: they do not come back by a run that was written before.
     """
     leads = _leads(run)
     before = _before(leads, standing, run.as_of or 0, follows)
     moved = leads.append_column("__before", before).filter(pc.not_equal(leads["stage"], before))
+    moved = _without(moved, erased)
     facts = _facts(run, moved)
     handed = {handoff[ID]: handoff for handoff in run.handoffs()}
     transitions, handoffs = [], []
@@ -77,7 +80,12 @@ def compare(run: Run, standing: pa.Table, *, follows: bool) -> Moves:
             handoff = handed.get(row[ID]) or {**row, "cause": UNRECORDED}
             route = {"route": handoff.get("route", {})}
             handoffs.append(common | _handoff(run, handoff, facts[row[ID]]) | route)
-    return Moves(tuple(transitions), tuple(sorted(handoffs, key=_likeliest)), tuple(_sample(run)))
+    return Moves(tuple(transitions), tuple(sorted(handoffs, key=_likeliest)), tuple(_sample(run, erased)))
+
+
+def _without(leads: pa.Table, erased: Erased) -> pa.Table:
+    gone = pa.array(erased(leads[ID].to_pylist()), pa.string())
+    return leads.filter(pc.invert(pc.is_in(leads[ID], gone))) if len(gone) else leads
 
 
 def _common(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,9 +99,10 @@ def _common(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sample(run: Run) -> Iterator[dict[str, Any]]:
+def _sample(run: Run, erased: Erased) -> Iterator[dict[str, Any]]:
     """Yield the leads that the run drew, by their draws."""
     drawn = run.table.filter(pc.is_valid(run.table[DRAW])).sort_by(DRAW)
+    drawn = _without(drawn, erased)
     facts = _facts(run, drawn)
     for row in drawn.to_pylist():
         yield _common(run, row) | _handoff(run, {**row, "cause": DRAW}, facts[row[ID]]) | {"route": {}}
@@ -133,18 +142,12 @@ def _handoff(run: Run, handoff: Mapping[str, Any], facts: Mapping[str, Any]) -> 
     known = ("run_id", ID, EPISODE, "as_of", "cause", "agreement", *CHANCE)
     said = {name: value for name, value in handoff.items() if name not in known}
     return {
-        "handoff_id": handoff_id(run.run_id, str(facts[ID])),
         "cause": handoff["cause"],
         "bundle": run.bundle_version,
         "policy": run.manifest["policy"],
         "agreement": run.manifest["agreement"],
         "frozen": compact(_plain({"why": said, "facts": facts, "cutoffs": run.manifest["cutoffs"]})),
     }
-
-
-def handoff_id(run_id: str, lead_id: str) -> str:
-    """Return the name of a handoff, the same on every machine: whoever delivers it twice can tell."""
-    return sha256(compact([run_id, lead_id]).encode())[:16]
 
 
 def _likeliest(row: Mapping[str, Any]) -> tuple[float, float, str]:

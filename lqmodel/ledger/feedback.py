@@ -18,6 +18,7 @@ from lqmodel.ledger.answers import LIFTED, OBJECTIONS, RETURNED, UNDONE, Row, an
 from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.handing import HANDOFF
 from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, RUNS, TRANSITIONS
+from lqmodel.ledger.tombstones import Tombstones
 from lqmodel.roster import ID
 from lqmodel.stages import ACTS, Act, acts_table
 from lqmodel.states import EPISODE
@@ -37,6 +38,7 @@ KINDS: Final = {
 """What feedback can say."""
 OVERDUE: Final = "overdue"
 """The reason of an act that nobody did: a handoff that was not answered in time."""
+ERASED: Final = "the lead was erased, and may not come back"
 SENDS_BACK: Final = ("rejected", "snoozed")
 
 
@@ -147,7 +149,8 @@ def append(con: Connection, chain: Chain, given: Sequence[Feedback], spoken: Spo
     known_at = max(now, latest or now)
     rows: dict[str, dict[str, Any]] = {}
     aside, held = [], 0
-    checked = [(f, _why_not(f, known, spoken, now)) for f in given]
+    erased = set(Tombstones.of(con).among({f.lead_id for f in given}))
+    checked = [(f, ERASED if f.lead_id in erased else _why_not(f, known, spoken, now)) for f in given]
     fit = [_row(f, known.get(f.lead_id, ()), known_at) for f, why in checked if why is None]
     there = _there(con, [row["token"] for row in fit])
     made = iter(fit)

@@ -13,9 +13,11 @@ from lqmodel.declarations import Handoffs, from_microseconds
 from lqmodel.ledger.answers import IN_HAND, Row, answers, chunked
 from lqmodel.ledger.owners import Turns, give
 from lqmodel.ledger.tables import HANDOFFS
+from lqmodel.ledger.tombstones import digest, pepper_of
 from lqmodel.roster import ID
 
 HANDOFF, JOINED, SAMPLE = "handoff", "joined", "sample"
+ID_DIGITS: Final = 16
 KINDS: Final = {
     HANDOFF: "a lead that sales is to answer",
     JOINED: "another lead of an account that sales has in hand",
@@ -55,7 +57,7 @@ def handed(
     in_hand = _in_hand(con, accounts, found, now)
     turns = _turns(con, found)
     today = from_microseconds(now).astimezone(ZoneInfo(zone)).date()
-    rows = []
+    pepper, rows = pepper_of(con), []
     for number, handoff in enumerate(found):
         route = handoff["route"]
         account = route.get("account")
@@ -65,7 +67,7 @@ def handed(
             told |= {"owner": leader["owner"], "team": leader["team"], "due_at": None, "wakes_at": None}
         else:
             told = _given(rules, turns, route, handoff, first + number, today, now)
-        row = {**_common(handoff, account, now), **told}
+        row = {**_common(handoff, account, now, pepper), **told}
         if row["kind"] == HANDOFF and account is not None:
             in_hand[account] = row
         rows.append(row)
@@ -89,12 +91,14 @@ def sampled(con: Connection, found: Sequence[Row], rules: Handoffs, now: int) ->
     }
     new = [f for f in found if (f["model"], f[ID], f["episode"]) not in known]
     nobody = {"owner": None, "team": None, "due_at": None, "wakes_at": None, "joins": None}
-    return [{**_common(f, None, now), "kind": SAMPLE, **nobody} for f in new[: rules.sample.per_run]]
+    pepper = pepper_of(con)
+    return [{**_common(f, None, now, pepper), "kind": SAMPLE, **nobody} for f in new[: rules.sample.per_run]]
 
 
-def _common(handoff: Row, account: str | None, now: int) -> dict[str, Any]:
+def _common(handoff: Row, account: str | None, now: int, pepper: str) -> dict[str, Any]:
     said = {name: value for name, value in handoff.items() if name != "route"}
-    return {**said, "account": account, "recorded_at": now}
+    named = digest(pepper, handoff["run_id"], handoff[ID])[:ID_DIGITS]
+    return {**said, "handoff_id": named, "account": account, "recorded_at": now}
 
 
 def _given(

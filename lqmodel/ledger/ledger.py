@@ -13,16 +13,19 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
+from lqmodel.barring import NOBODY, Barred
 from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import canonical, write_file
-from lqmodel.ledger.answers import RETURNED, answers
+from lqmodel.ledger.answers import RETURNED, answers, suppressed
+from lqmodel.ledger.audit import note
 from lqmodel.ledger.chain import Chain
 from lqmodel.ledger.feedback import Feedback, Spoken, Taken, acts, append, check_seen
 from lqmodel.ledger.recording import Recorded, check_order, check_passed, record, unrecorded
 from lqmodel.ledger.report import LoopReport, report
 from lqmodel.ledger.store import Store
 from lqmodel.ledger.tables import FEEDBACK, GENESIS, HANDOFFS, RUNS, TRANSITIONS
+from lqmodel.ledger.tombstones import Tombstones
 from lqmodel.ledger.verifying import Seen, Verified, verify
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
@@ -103,7 +106,7 @@ class Ledger:
         BadData
             It was changed after it was written.
         """
-        with self._writing(now) as (con, chain):
+        with self.writing(now) as (con, chain):
             runs, notices = unrecorded(con, run)
             done = [record(con, chain, each, now, rules, zone) for each in runs]
         last = done[-1]
@@ -125,7 +128,14 @@ class Ledger:
             ]
         return sorted(found, key=lambda row: row["seq"])
 
-    def say(self, feedback: Sequence[Feedback], spoken: Spoken, now: int, seen: int | None = None) -> Taken:
+    def say(
+        self,
+        feedback: Sequence[Feedback],
+        spoken: Spoken,
+        now: int,
+        seen: int | None = None,
+        by: str | None = None,
+    ) -> Taken:
         """Append what people in sales did and said; what cannot be taken is returned with the reason.
 
         Again is a no-op, row by row.
@@ -140,16 +150,21 @@ class Ledger:
         seen : int, optional
             The last entry about these leads that the person saw (`of_lead`): where there is a newer one of
             somebody else, nothing is written.
+        by : str, optional
+            Who brings it, for the audit log.
 
         Raises
         ------
         Refused
             Somebody else has said something about the lead since ``seen``.
         """
-        with self._writing(now) as (con, chain):
+        with self.writing(now) as (con, chain):
             if seen is not None:
                 check_seen(con, feedback, seen)
-            return append(con, chain, feedback, spoken, now)
+            taken = append(con, chain, feedback, spoken, now)
+            if by is not None and taken.taken:
+                note(con, chain, by, "feedback", now, detail={"taken": taken.taken})
+            return taken
 
     def acts(self, model: str, as_of: int) -> pa.Table:
         """Return what the stages look at: the acts about a model's leads that were known before a moment.
@@ -160,6 +175,21 @@ class Ledger:
             return acts_table([])
         with self.store.reading() as con:
             return acts(con, model, as_of)
+
+    def suppressed(self) -> list[str]:
+        """Return the leads that object to being contacted or scored, in order."""
+        if not self.exists():
+            return []
+        with self.store.reading() as con:
+            return suppressed(con)
+
+    def barred(self) -> Barred:
+        """Return who may not be scored: who objects, and who was erased."""
+        if not self.exists():
+            return NOBODY
+        with self.store.reading() as con:
+            stones = Tombstones.of(con)
+            return Barred(suppressed(con), stones.among if stones.digests else None)
 
     def handoffs(
         self,
@@ -233,8 +263,8 @@ class Ledger:
             return verify(con, self._seen(con))
 
     @contextmanager
-    def _writing(self, now: int) -> Iterator[tuple[Connection, Chain]]:
-        """Append entries, alone; they are there as a whole or not at all."""
+    def writing(self, now: int) -> Iterator[tuple[Connection, Chain]]:
+        """Append entries, alone; they are there as a whole or not at all. A ledger is begun where there is none."""
         with self.store.writing() as con:
             chain = Chain(con)
             if chain.seq == 0:

@@ -16,6 +16,7 @@ from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.comparing import STANDING, compare
 from lqmodel.ledger.handing import handed, sampled
 from lqmodel.ledger.tables import HANDOFFS, RUNS, TRANSITIONS
+from lqmodel.ledger.tombstones import Tombstones
 from lqmodel.runs import Run
 from lqmodel.scores import SCORED
 
@@ -163,7 +164,7 @@ def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, z
     run.verify()
     previous = run.manifest["previous_run"]
     follows = previous is not None and _is_recorded(con, previous)
-    moves = compare(run, standing(con, model), follows=follows)
+    moves = compare(run, standing(con, model), follows=follows, erased=Tombstones.of(con).among)
     number = chain.seq + 1
     chain.append(RUNS, [_head(run, model, len(moves.transitions), len(moves.handoffs), now)])
     chain.append(TRANSITIONS, moves.transitions)

@@ -104,6 +104,19 @@ class Store:
                     METADATA.create_all(con, [t for t in METADATA.sorted_tables if t.name in missing])
                 yield con
 
+    def scrub(self) -> None:
+        """Have what was taken away leave the disk too: out of the log of writes, and out of what databases keep for readers.
+
+        Backups, and the log of a PostgreSQL server, are beyond this.
+        """
+        with self._told(), self._engine.connect() as con:
+            con = con.execution_options(isolation_level="AUTOCOMMIT")
+            if self.is_sqlite:
+                con.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                for name in PARTS:
+                    con.exec_driver_sql(f"VACUUM {name}")
+
     def _make_folder(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)

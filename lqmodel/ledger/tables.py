@@ -114,7 +114,7 @@ TRANSITIONS = _part(
 
 HANDOFFS = _part(
     "handoffs",
-    "Grain: one row per lead that a run hands over, or puts into the sample. Key: handoff_id, a hash of run and lead.",
+    "Grain: one row per lead that a run hands over, or puts into the sample. Key: handoff_id, a hash of run and lead under the pepper.",
     Column("handoff_id", Text, nullable=False, unique=True),
     _text("kind"),  # handoff; joined: the account is in sales' hands already; sample: below the threshold
     _text("joins", null=True),  # the handoff of the account that a joined one belongs to
@@ -155,5 +155,45 @@ FEEDBACK = _part(
     Index("feedback_lead", "lead_id", "seq"),
 )
 
-PARTS: dict[str, Table] = {t.name: t for t in (GENESIS, RUNS, TRANSITIONS, HANDOFFS, FEEDBACK)}
+REWRITES = _part(
+    "rewrites",
+    "Grain: one row per run that was rewritten without an erased lead. Key: run_id, after.",
+    _text("run_id"),
+    _text("before"),  # SHA-256 of its manifest
+    _text("after"),
+    _moment("recorded_at"),
+    Index("rewrites_run", "run_id", "seq"),
+)
+
+TOMBSTONES = _part(
+    "tombstones",
+    "Grain: one row per lead that was erased and may not come back. Key: digest.",
+    Column("digest", String(32), nullable=False, unique=True),  # of the lead, keyed by the pepper
+    _moment("recorded_at"),
+)
+
+ERASURES = _part(
+    "erasures",
+    "Grain: one row per erasure. What is missing in the other tables must stand here.",
+    _text("why"),  # right, or retention
+    _text("rows"),  # JSON: table → how many
+    _text("seqs"),  # which entries, as ranges: 4-6,9
+    _moment("recorded_at"),
+)
+
+AUDIT = _part(
+    "audit",
+    "Grain: one row per time that somebody saw or changed something.",
+    _moment("at"),
+    _text("person"),
+    _text("action"),
+    Column("subject", String(32), nullable=True),  # digest of the lead, keyed by the pepper
+    _text("version", null=True),  # of the bundle whose answer was seen
+    _text("detail"),  # JSON
+    Index("audit_subject", "subject", "seq"),
+)
+
+PARTS: dict[str, Table] = {
+    t.name: t for t in (ERASURES, GENESIS, RUNS, REWRITES, TOMBSTONES, TRANSITIONS, HANDOFFS, FEEDBACK, AUDIT)
+}
 """Table name → table, of all that the chain may name."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lqmodel.asof import iso
+from lqmodel.ledger.chain import compact
 from lqmodel.reasons.words import clean, percent
 
 NOTHING = "the ledger holds nothing of this lead"
@@ -93,3 +94,16 @@ def _state(row: Mapping[str, Any], now: int) -> str:
 def _length(us: int) -> str:
     hours = us // 3_600_000_000
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def audit_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """List who saw or changed what, a line each; leads stand by their digest."""
+    return "\n".join(map(_audit_line, rows)) or "nothing is logged yet"
+
+
+def _audit_line(row: Mapping[str, Any]) -> str:
+    if row["entry"] == "erasures":
+        return f"{row['recorded_at']:21} entries {clean(row['seqs'], WIDTH)} were erased, by {row['why']}"
+    subject = f" of {row['subject'][:8]}…" if row["subject"] else ""
+    detail = " ".join(f"{name}={compact(value)}" for name, value in row["detail"].items())
+    return f"{row['at']:21} {clean(row['person'], 24)}: {clean(row['action'], 24)}{subject} {clean(detail, WIDTH)}".rstrip()

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Table, select
 
 from lqmodel.errors import Refused
 from lqmodel.ledger.chain import START, commitment, link
-from lqmodel.ledger.tables import CHAIN, PARTS
+from lqmodel.ledger.erasing import ERASABLE, from_ranges
+from lqmodel.ledger.tables import CHAIN, ERASURES, PARTS
 
 SHOWN = 20
 """Problems that a message names; the others are counted."""
@@ -93,10 +94,19 @@ def verify(con: Connection, seen: Seen | None = None) -> Verified:
             problems.append(f"entry {entries} names the unknown table {row.part!r}")
     if seen is not None and entries < seen.seq:
         problems.append(f"the chain ends at entry {entries}; this machine saw entry {seen.seq}")
-    erased: set[int] = set()
+    erased = _erased(con)
+    allowed = {table.name for table in ERASABLE}
     for name, committed in parts.items():
-        problems += _part_problems(con, PARTS[name], committed, erased)
-    return Verified(entries, head, len(erased), tuple(problems))
+        problems += _part_problems(con, PARTS[name], committed, erased if name in allowed else set())
+    gone = {seq for name in allowed for seq in parts[name] if seq in erased}
+    return Verified(entries, head, len(gone), tuple(problems))
+
+
+def _erased(con: Connection) -> set[int]:
+    found: set[int] = set()
+    for seqs in con.execute(select(ERASURES.c.seqs)).scalars():
+        found |= from_ranges(seqs)
+    return found
 
 
 def _part_problems(
