@@ -128,6 +128,16 @@ def test_objections_count_from_the_next_run_on_whatever_its_moment(company: Trai
     assert open_project(root).ledger().barred().objecting == ["unknown"]
 
 
+def test_an_objection_that_was_taken_back_bars_nobody(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.record(write_night(tmp_path / "runs", 1, {"a": "sales-ready", "b": "sales-ready"}), DAY)
+    said = [Feedback(lead, "suppressed", DAY, person=PERSON, token=f"objection-of-{lead}") for lead in "ab"]
+    ledger.say(said, Spoken(), DAY)
+    assert ledger.suppressed() == ["a", "b"]
+    back = Feedback("a", "undone", DAY + 1, person=PERSON, token="undo:objection-of-a")
+    ledger.say([back], Spoken(), DAY + 1)
+    assert ledger.suppressed() == ledger.barred().objecting == ["b"]
+
+
 # --- erasure: the ledger --------------------------------------------------------------------------
 
 

@@ -160,8 +160,8 @@ def answers(con: Connection, handoffs: Sequence[Row], before: int) -> list[Answe
 def suppressed(con: Connection) -> list[str]:
     """Return the leads that object now, in order; an objection counts at once, whatever the moment looked from."""
     f = FEEDBACK.c
-    said = select(f.lead_id, f.act).where(f.act.in_(OBJECTIONS)).order_by(f.at, f.seq)
-    last = {str(row.lead_id): str(row.act) for row in con.execute(said)}
+    said = select(f.lead_id, f.act, f.token).where(f.act.in_((*OBJECTIONS, UNDONE))).order_by(f.at, f.seq)
+    last = {str(act[ID]): str(act["act"]) for act in standing(map(dict, con.execute(said).mappings()))}
     return sorted(lead for lead, act in last.items() if act == SUPPRESSED)
 
 
