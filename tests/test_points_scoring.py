@@ -194,6 +194,21 @@ def test_the_command_line_says_it_all(project: Path, lqmodel: Callable[..., Any]
     assert as_json["model"]["version"].startswith("points-")
 
 
+def test_who_objects_gets_no_points_either(
+    project: Path, lqmodel: Callable[..., Any], tmp_path: Path
+) -> None:
+    root, out = tmp_path / "p", tmp_path / "runs"
+    shutil.copytree(project, root)
+    arguments = ("predict", "--points", "--project", root, "--as-of", AS_OF, "--output", out, "--record")
+    assert lqmodel(*arguments).code == 0
+    lead = Run.open(out / "latest").handoffs()[0]["lead_id"]
+    assert lqmodel("suppress", lead, "--project", root).code == 0
+    assert lqmodel(*arguments).code == 0
+    table = Run.open(out / "latest").table
+    row = table.filter(pc.equal(table["lead_id"], lead)).to_pylist()[0]
+    assert (row["status"], row["points"], row["score"]) == ("suppressed", None, None)
+
+
 def test_what_does_not_go_together_is_refused(
     company: Trained, project: Path, lqmodel: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -161,6 +161,6 @@ def _by_points(
         before = previous_run(out, table, when)
         acts = night.acts(declarations.name, when)
         scores = score_by_points(
-            declarations, opened.root, sources, when, before, settings.threads, spoken, acts
+            declarations, opened.root, sources, when, before, settings.threads, spoken, acts, night.barred()
         )
     return night.keep(scores, out, f"models/{declarations.name}.toml")
