@@ -354,5 +354,6 @@ Lead → MQL: 1,234 leads, 5 blocked
 
   L-1    5.5%  1 webinar attended (6.1%), or 1 other way
   L-1    5.0%  2 pages seen (6.1%), or 3 other ways
-  L-1     10%  no nurturing step reaches MQL, not even 3 at once: country weighs most (×0.70)"""
+  L-1     10%  no nurturing step reaches MQL, not even 3 at once: country weighs most (×0.70)
+  and 1 more: JSON has all"""
     )
