@@ -128,7 +128,7 @@ def test_objections_count_from_the_next_run_on_whatever_its_moment(company: Trai
     assert open_project(root).ledger().barred().objecting == ["unknown"]
 
 
-def test_an_objection_that_was_taken_back_bars_nobody(ledger: Ledger, tmp_path: Path) -> None:
+def test_what_was_taken_back_neither_bars_nor_frees(ledger: Ledger, tmp_path: Path) -> None:
     ledger.record(write_night(tmp_path / "runs", 1, {"a": "sales-ready", "b": "sales-ready"}), DAY)
     said = [Feedback(lead, "suppressed", DAY, person=PERSON, token=f"objection-of-{lead}") for lead in "ab"]
     ledger.say(said, Spoken(), DAY)
@@ -136,6 +136,12 @@ def test_an_objection_that_was_taken_back_bars_nobody(ledger: Ledger, tmp_path: 
     back = Feedback("a", "undone", DAY + 1, person=PERSON, token="undo:objection-of-a")
     ledger.say([back], Spoken(), DAY + 1)
     assert ledger.suppressed() == ledger.barred().objecting == ["b"]
+    lifted = Feedback("b", "lifted", DAY + 2, person=PERSON, token="agreed-again-b")
+    ledger.say([lifted], Spoken(), DAY + 2)
+    assert ledger.suppressed() == []
+    back = Feedback("b", "undone", DAY + 3, person=PERSON, token="undo:agreed-again-b")
+    ledger.say([back], Spoken(), DAY + 3)
+    assert ledger.suppressed() == ["b"], "the agreement was taken back, the objection stands again"
 
 
 # --- erasure: the ledger --------------------------------------------------------------------------
