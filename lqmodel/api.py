@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lqmodel.audit import Audit
     from lqmodel.evaluation import Quality
     from lqmodel.ledger import Ledger
-    from lqmodel.reasons import Help, LeadExplanation
+    from lqmodel.reasons import Helps, LeadExplanation
     from lqmodel.reasons.attributions import Attributions
     from lqmodel.tracking import Registered, Tracker
     from lqmodel.training import Trained
@@ -324,7 +324,7 @@ class Model:
         sources: Mapping[str, str] | None = None,
         root: Path | str | None = None,
         language: str | None = None,
-    ) -> tuple[Help, ...]:
+    ) -> Helps:
         """Find the fewest events that marketing can bring about after which the model would move each lead up.
 
         What people did, by the ledger of ``root``, holds as in a run: a lead that somebody keeps from sales stays.
@@ -366,8 +366,10 @@ class Model:
         """
         folder, settings = self.root if root is None else Path(root), Settings.read()
         spoken = settings.language_of(language, self.bundle.declarations.model.language)
-        acts = self._acts(folder, scores.as_of)
-        return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken, acts)
+        from lqmodel.ledger.acting import objecting_now
+
+        acts, objecting = self._acts(folder, scores.as_of), objecting_now(folder)
+        return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken, acts, objecting)
 
     def _acts(self, folder: Path, as_of: int | None) -> pa.Table | None:
         from lqmodel.ledger.acting import acts_before

@@ -37,7 +37,7 @@ from lqmodel.languages import ENGLISH, Language
 from lqmodel.makeup import Makeup
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
-from lqmodel.scores import Scores
+from lqmodel.scores import Scores, summary
 
 LATEST = "latest"
 FORMAT = 4
@@ -187,12 +187,7 @@ class Run:
 
     def summary(self) -> str:
         """Say in a few lines what the run holds."""
-        counts, stages = self.manifest["counts"], self.manifest["stages"]
-        lines = [
-            "leads     " + ", ".join(f"{n:,} {status.replace('_', ' ')}" for status, n in counts.items())
-        ]
-        lines.append("stages    " + ", ".join(f"{n:,} {stage}" for stage, n in stages.items()))
-        lines.append(f"handoffs  {self.manifest['handoffs']:,}")
+        lines = [summary(*(self.manifest[name] for name in ("counts", "stages", "handoffs")))]
         if self.by_points:
             lines.append(f"points    {NOTICE} ({self.bundle_version})")
         lines.append(f"run       {self.folder}")

@@ -139,10 +139,23 @@ class Scores:
         """Count by stage the scored leads and the customers, most first; others outside the population are in none."""
         return standing_of(self.table)
 
+    def __str__(self) -> str:
+        """Say in a few lines what it holds."""
+        return summary(self.counts("status"), self.standing(), len(self.handoffs))
+
+    __repr__ = __str__
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the table of scores as a pandas DataFrame."""
         frame: pd.DataFrame = self.table.to_pandas()
         return frame
+
+
+def summary(counts: Mapping[str, int], stages: Mapping[str, int], handoffs: int) -> str:
+    """Say in three lines how many leads there are of each status and stage, and how many are handed over."""
+    told = ", ".join(f"{n:,} {status.replace('_', ' ')}" for status, n in counts.items())
+    standing = ", ".join(f"{n:,} {stage}" for stage, n in stages.items())
+    return f"leads     {told}\nstages    {standing}\nhandoffs  {handoffs:,}"
 
 
 def standing_of(table: pa.Table) -> dict[str, int]:

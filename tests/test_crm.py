@@ -382,6 +382,17 @@ def test_an_assignee_must_be_a_user_of_nutshell() -> None:
     assert wrong("nutshell", files(made, found)) == []
 
 
+@pytest.mark.parametrize("crm", CRMS)
+def test_what_is_told_of_a_change_is_what_the_file_holds(crm: str) -> None:
+    made = target(crm)
+    found = planned(made, [lead(crm=crm)], earlier={})
+    (change,) = found.changes
+    cells = {field: cell for rows in found.sheets.values() for row in rows for field, cell in row.items()}
+    told = {field: now for field, (_, now) in change.fields.items() if field in cells}
+    assert told
+    assert told == {field: cells[field] for field in told}
+
+
 # ── negligible changes ──────────────────────────────────────────────────────────────────────────────────────
 
 

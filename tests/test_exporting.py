@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -173,6 +174,21 @@ def test_a_dry_run_tells_and_writes_nothing(project: Path, lqmodel: Call) -> Non
     for change in told["changes"]:
         then, now = change["fields"].get("lq_probability", [1, 2])
         assert then != now
+
+
+def test_a_mapping_under_which_no_lead_is_written_is_refused(project: Path, lqmodel: Call) -> None:
+    file = project / "models" / "lead_conversion.toml"
+    text = re.sub(r"(?s)\n\[crm\..*", "\n[crm.hubspot]\n", file.read_text())
+    file.write_text(text)
+    run = runs(project)[-1]
+    n = run.manifest["counts"]["scored"]
+    for dry in ([], ["--dry-run"]):
+        ended = lqmodel("export", "--crm", "hubspot", "--run", run.folder.name, "--project", project, *dry)
+        assert ended.code == 1
+        assert f"rejected               {n:,}, such as lead " in ended.out
+        assert f"all {n:,} leads were rejected; of " in ended.err
+        assert "key = the column" in ended.err
+    assert (run.folder.parent / "crm" / "hubspot" / run.folder.name / "rejects.csv").is_file()
 
 
 def test_changes_are_held_against_what_the_files_told_the_crm(project: Path) -> None:

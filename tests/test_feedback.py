@@ -80,11 +80,11 @@ def test_the_same_feedback_again_is_held_already(handed: Ledger) -> None:
 REFUSED = {
     "an unknown lead": (
         Feedback("zz", "accepted", DAY),
-        "unknown lead 'zz': no recorded run handed it over or moved it",
+        "no recorded run handed lead 'zz' over or moved it to another stage",
     ),
     "an unknown model": (
         Feedback("a", "accepted", DAY, model="n"),
-        "unknown lead 'a': no recorded run handed it over or moved it in model 'n'",
+        "no recorded run handed lead 'a' over or moved it to another stage in model 'n'",
     ),
     "an unknown act": (Feedback("a", "acepted", DAY), "no act 'acepted', did you mean 'accepted'?"),
     "to come": (Feedback("a", "accepted", 3 * DAY), "1970-01-04T00:00Z is still to come"),
@@ -238,7 +238,7 @@ ROWS = {
     ",accepted,2026-01-05T10:00Z,": "no lead_id",
     "a,,2026-01-05T10:00Z,": "no act",
     "a,accepted,,": "no at: when was it done?",
-    "a,accepted,yesterday,": "at 'yesterday': Invalid isoformat string: 'yesterday'",
+    "a,accepted,yesterday,": "at 'yesterday' is no moment: write 2026-01-31 or 2026-01-31T09:30+01:00",
     "a,accepted,2026-01-05T10:00,": "at '2026-01-05T10:00': 2026-01-05T10:00:00 has no zone; write it with an offset, "
     "such as ...T00:00Z, or say --zone",
     "a,qualified,2026-01-05T10:00Z,perhaps": "budget is 'perhaps': write yes or no, or leave it empty",
@@ -278,7 +278,7 @@ def test_rejects_are_a_file_that_a_spreadsheet_does_not_run(tmp_path: Path, hand
     with (tmp_path / "rejects.csv").open(encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
     assert [(r["row"], r["lead_id"], r["act"]) for r in found] == [("3", '\'=HYPERLINK("x")', "accepted")]
-    assert found[0]["why"].startswith("unknown lead")
+    assert found[0]["why"].startswith("no recorded run handed lead")
 
 
 # --- report --------------------------------------------------------------------------------------
@@ -322,6 +322,25 @@ def test_the_report_counts_handoffs_and_never_sellers(ledger: Ledger, tmp_path: 
         "in time          50% of those whose deadline has passed; 3 are overdue",
         "rejected for     no_budget 2, competitor 1",
     ]
+
+
+def test_whoever_bought_before_anybody_answered_was_not_accepted(ledger: Ledger, tmp_path: Path) -> None:
+    leads = dict.fromkeys("abcd", "sales-ready")
+    first = write_night(tmp_path, 1, leads)
+    ledger.record(first, DAY)
+    said(
+        ledger,
+        Feedback("b", "accepted", DAY + HOUR),
+        Feedback("c", "rejected", DAY + HOUR, reason="no_budget"),
+        Feedback("d", "snoozed", DAY + HOUR),
+        now=DAY + 2 * HOUR,
+    )
+    ledger.record(write_night(tmp_path, 2, dict.fromkeys("abcd", "Customer"), previous=first), 2 * DAY)
+    found = ledger.report("m", 3 * DAY)
+    assert found.statuses == {"won": 4}
+    assert found.acceptance == 1 / 2
+    ours = {h["lead_id"]: h["accepted"] for h in ledger.handoffs(3 * DAY)}
+    assert ours == {"a": None, "b": True, "c": False, "d": None}
 
 
 def test_a_report_of_nothing(ledger: Ledger, tmp_path: Path, tell: Callable[[str], None]) -> None:

@@ -61,6 +61,26 @@ def test_two_nights_are_compared(ledger: Ledger, tmp_path: Path) -> None:
     assert [r["run_id"] for r in ledger.runs()] == [first.run_id, second.run_id]
 
 
+def test_the_first_recording_brings_along_the_runs_before_it(ledger: Ledger, tmp_path: Path) -> None:
+    first = write_night(tmp_path, 1, {"a": "sales-ready", "b": "Lead"})
+    second = write_night(tmp_path, 2, {"a": "sales-ready", "b": "sales-ready"}, previous=first)
+    assert len(ledger.record(second, NOW)) == 2
+    assert handed(ledger) == ["a", "b"]
+    for lead, day in (("a", 1), ("b", 2)):
+        (found,) = [row for row in ledger.of_lead(lead) if row["entry"] == "handoffs"]
+        assert found["as_of"] == day * DAY
+        assert found["frozen"]["why"]["display"] == {"name": f"Person {lead}"}
+
+
+def test_what_does_not_lie_beside_the_first_recorded_run_is_not_brought_along(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    first = write_night(tmp_path / "elsewhere", 1, {"a": "sales-ready"})
+    second = write_night(tmp_path / "here", 2, {"a": "sales-ready"}, previous=first)
+    assert [r.run_id for r in ledger.record(second, NOW)] == [second.run_id]
+    assert handed(ledger) == ["a"]
+
+
 def test_a_handoff_is_frozen_as_it_was(ledger: Ledger, tmp_path: Path) -> None:
     run = write_night(tmp_path, 3, {"a": "sales-ready"}, probability={"a": 0.731})
     ledger.record(run, NOW)

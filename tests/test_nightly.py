@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from conftest import Ended
 from nights import rows
-from projects import AS_OF, Trained
+from projects import AS_OF, Trained, write_flat
 
 from lqmodel.api import open_project
 from lqmodel.bundle import Bundle
@@ -163,9 +163,9 @@ def test_from_the_command_line(
     command = ("feedback", "import", calls, "--zone", "Europe/Berlin", "--rejects", tmp_path / "rejects.csv")
     told = lqmodel(*command)
     assert (told.code, told.out) == (65, "2 taken, 0 held already, 1 set aside\n")
-    assert "row 3: unknown lead 'zz'" in told.err
+    assert "row 3: no recorded run handed lead 'zz' over" in told.err
     assert "what was taken is not taken twice" in told.err
-    assert "unknown lead" in (tmp_path / "rejects.csv").read_text()
+    assert "no recorded run handed lead" in (tmp_path / "rejects.csv").read_text()
     assert lqmodel(*command).out == "0 taken, 2 held already, 1 set aside\n"
     assert "ann: accepted" in lqmodel("history", a).out
     report = json.loads(lqmodel("feedback", "report", "--format", "json").out)
@@ -174,6 +174,12 @@ def test_from_the_command_line(
     assert any(row["kind"] == "sample" for row in report["conversion"])
     assert "conversion by band" in lqmodel("feedback", "report").out
     assert "ann" not in lqmodel("feedback", "report").out
+    for zone in ("Mars", "", "Europe/../Berlin"):
+        lqmodel(*command[:4], zone).refused(2, f"--zone {zone!r} is no time zone", "Europe/Berlin or UTC")
+    flat = tmp_path / "flat"
+    write_flat(flat)
+    lqmodel(*command[:3], "--project", flat).refused(2, "has no clock", "docs/time.md")
+    assert not (flat / ".lqmodel").exists()
     lqmodel("feedback", "import").refused(2, "feedback import needs a file")
     lqmodel("handoffs", "--status", "opn").refused(2, "no handoff comes to that", "open, worked, accepted")
     lqmodel("handoffs", "--overdue", "--run", "scores/latest").refused(2, "the ledger holds all of them")

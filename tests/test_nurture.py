@@ -146,6 +146,32 @@ def test_answers_to_the_checklist_are_read_from_the_ledger(
     assert "the model would make it SQL after:" in explained.out
 
 
+def test_who_objects_is_neither_nurtured_nor_handed_over(
+    company: Trained, tmp_path: Path, lqmodel: Callable[..., Ended]
+) -> None:
+    root = company.copy(tmp_path / "project")
+    run = night(root, FIRST)
+    model = open_project(root).load_model(str(root / "bundle"))
+    before = model.nurture(run, most=3)
+    near = [group.helps[0].lead_id for group in before.groups if group.helps]
+    assert near
+    handed = [handoff["lead_id"] for handoff in run.handoffs()]
+    told = lqmodel("suppress", *near, handed[0], "--project", root).out
+    assert told == f"{len(near) + 1} put on the list\n"
+    for group, then in zip(model.nurture(run, most=10_000).groups, before.groups, strict=True):
+        assert {help.lead_id for help in group.helps}.isdisjoint(near)
+        assert (group.blocked, group.leads) == (then.blocked + bool(then.helps), then.leads)
+        assert group.leads == group.blocked + len(group.helps)
+    command = ("--run", run.folder, "--project", root, "--model", root / "bundle", "--format", "json")
+    told = json.loads(lqmodel("nurture", *command, "--most", "10000").out)["groups"]
+    blocked = [group.blocked + bool(group.helps) for group in before.groups]
+    assert [group["blocked"] for group in told] == blocked
+    listed = lqmodel("handoffs", *command)
+    assert [handoff["lead_id"] for handoff in json.loads(listed.out)] == handed[1:]
+    assert "notice: 1 left out, who object to being contacted" in listed.err
+    assert f"notice: {near[0]} objects" in lqmodel("explain", near[0], *command).err
+
+
 def test_a_model_without_steps_says_so_once(flat: Trained) -> None:
     listed = nurture(flat.bundle, flat.root, None, score(flat.bundle, flat.root, None, None))
     assert str(listed).count("nothing to add: no feature is declared actionable") == 2
@@ -188,6 +214,7 @@ def test_python_and_the_command_line_give_the_same(
     }
     lead = found.groups[1].helps[0]
     assert model.what_would_help(scores, lead.lead_id) == (lead,)
+    assert f"{model.what_would_help(scores, lead.lead_id)!r}" == f"{lead.lead_id}\n{lead}"
     elsewhere = load_model(company.bundle_folder)
     assert elsewhere.what_would_help(run, lead.lead_id, root=company.root) == (lead,)
 

@@ -569,6 +569,10 @@ def test_from_the_command_line(
     one, two = handed[0]["lead_id"], handed[1]["lead_id"]
     assert lqmodel("suppress", one, "--note", "by mail").out == "1 put on the list\n"
     assert lqmodel("suppress").out == f"{one}\n"
+    misspelt = lqmodel("suppress", f"{one}0")
+    assert f"notice: '{one}0' is in no recorded or newest run, did you mean" in misspelt.err
+    assert lqmodel("suppress", "--lift", f"{one}0").out == "1 taken off the list\n"
+    assert "notice: 'zz' is in no recorded or newest run" in lqmodel("erase", "--lead", "zz").err
     held = json.loads(lqmodel("access", two, "--format", "json").out)
     assert held["ledger"]["handoffs"][0]["frozen"]["why"]["up"] == handed[1]["up"]
     assert next(iter(held["folders"].values()))["scores.parquet"][0]["lead_id"] == two
@@ -582,6 +586,9 @@ def test_from_the_command_line(
     log = lqmodel("history", "--audit").out
     assert [line.split(": ")[1].split()[0] for line in log.splitlines() if ": " in line] == [
         "suppressed",
+        "suppressed",
+        "lifted",
+        "erase",
         "access",
         "access",
         "erase",

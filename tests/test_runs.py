@@ -166,5 +166,7 @@ def test_what_was_written_is_what_was_scored(company: Trained, tmp_path: Path) -
     stages = read.manifest["stages"]
     assert sum(stages.values()) - stages["Customer"] == made.counts("status")["scored"]
     assert f"handoffs  {len(made.handoffs)}" in run.summary()
+    assert f"{made!r}".splitlines()[-1] == f"handoffs  {len(made.handoffs):,}"
+    assert f"{made}".count("\n") == 2
     assert read.table.schema.field("as_of").type == pa.timestamp("us", "UTC")
     assert json.loads((run.folder / "manifest.json").read_bytes())["model"]["address"] == HERE

@@ -12,6 +12,7 @@ from lqmodel.cli.common import (
     FormatOption,
     OutputsOption,
     ProjectOption,
+    note,
     outputs,
     person,
     print_json,
@@ -29,9 +30,11 @@ def command(
 ) -> None:
     """Erase a lead from the ledger, the runs and the files for CRMs, for good; again is a no-op."""
     from lqmodel.ledger import Ledger
-    from lqmodel.rights import erase
+    from lqmodel.rights import erase, strangers
 
     ledger, places = Ledger.of(project), outputs(output, project)
+    for text in strangers(ledger, places, lead):
+        note(f"notice: {text}")
     done = [erase(ledger, places, each, person(), right_now()) for each in lead]
     if format is Format.json:
         print_json([each.to_json() for each in done])

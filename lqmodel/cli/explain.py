@@ -18,26 +18,18 @@ from lqmodel.cli.common import (
     print_json,
     step,
 )
-from lqmodel.cli.light import keep_out
 from lqmodel.cli.predict import ModelOption
+from lqmodel.cli.reading import RunOption, acts_of, bundle_of, declarations_of, objecting_of, run_folder
 from lqmodel.errors import LqmodelError, UsageError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from lqmodel.bundle import Bundle
-    from lqmodel.declarations import Declarations
     from lqmodel.languages import Language
     from lqmodel.points import PointsExplanation
     from lqmodel.reasons import Help, LeadExplanation
     from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel explain L-000042 --run scores/latest"
-
-RunOption = Annotated[
-    Path | None, typer.Option("--run", help="The run to read; default: scores/latest in the project.")
-]
-LATEST = Path("scores/latest")
 
 
 def command(
@@ -65,7 +57,7 @@ def command(
     from lqmodel.runs import Run
     from lqmodel.settings import Settings
 
-    read = Run.open(run or project / LATEST)
+    read = Run.open(run_folder(run, project))
     found: LeadExplanation | PointsExplanation
     settings = Settings.read()
     if read.by_points:
@@ -82,6 +74,8 @@ def command(
         if svg is not None:
             write_file(svg, found.waterfall().document().encode())
             note(f"waterfall {svg}")
+    if lead_id in objecting_of(project):
+        note(f"notice: {lead_id} objects to being contacted or scored")
     if format is Format.json:
         print_json(found.to_json())
     else:
@@ -113,37 +107,3 @@ def _refuse_drawing(svg: Path | None, run: Run) -> None:
             where=str(run.folder),
             do="leave --svg out; the lines of the table stand in the text",
         )
-
-
-def bundle_of(run: Run, model: str | None, project: Path) -> Bundle:
-    """Load the bundle that made a run, from where it was found then or from where it is said to be."""
-    from lqmodel.locating import ADDRESS_PREFIX, find_model
-
-    address = model or str(run.manifest["model"]["address"])
-    if not address.startswith(ADDRESS_PREFIX):
-        keep_out()  # MLflow, which finds all others, needs them
-    return find_model(address, project)[0]
-
-
-def acts_of(run: Run, project: Path) -> pa.Table | None:
-    """Return what people in sales had done before a run's moment; None where no ledger was begun."""
-    from lqmodel.settings import Settings
-
-    if not Settings.read().may_have_ledger(project):  # so that SQLAlchemy is loaded only then
-        return None
-    from lqmodel.ledger.acting import acts_before
-
-    return acts_before(project, str(run.manifest["model"]["name"]), run.as_of)
-
-
-def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:
-    """Read the project's declarations for a run that a points table made."""
-    from lqmodel.declarations import ProjectFiles
-
-    if model is not None:
-        raise UsageError(
-            f"--model {model!r}, but a points table made the run",
-            where=str(run.folder),
-            do="leave --model out; the project's declarations explain it",
-        )
-    return ProjectFiles.read(project).declarations(str(run.manifest["model"]["name"]))

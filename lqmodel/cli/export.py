@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, ProjectOption, SourceOption, pairs, print_json, step
-from lqmodel.cli.explain import LATEST, RunOption
+from lqmodel.cli.reading import RunOption, run_folder
 
 EXAMPLE = "lqmodel export --crm hubspot --run scores/latest --changes-from scores/2026-11-20T0000Z-3f9a12c04b7e --dry-run"
 
@@ -40,12 +40,12 @@ def command(
     format: FormatOption = Format.text,
 ) -> None:
     """Write what a run says of each lead as files for a CRM: whole or not at all, and own fields alone unless told otherwise."""
-    from lqmodel.exporting import export, told, write_export
+    from lqmodel.exporting import check_written, export, told, write_export
     from lqmodel.runs import Run
     from lqmodel.settings import Settings
 
-    read = Run.open(run or project / LATEST)
-    before = None if changes_from is None else Run.open(changes_from)
+    read = Run.open(run_folder(run, project))
+    before = None if changes_from is None else Run.open(run_folder(changes_from, project))
     with step("comparing"):
         made = export(
             read,
@@ -58,9 +58,11 @@ def command(
         )
     if dry_run:
         print_json(made.to_json()) if format is Format.json else typer.echo(str(made))
+        check_written(made)
         return
     folder = write_export(made, output)
     if format is Format.json:
         print_json({**made.to_json(), "folder": str(folder)})
     else:
         typer.echo(told(made, folder))
+    check_written(made)

@@ -83,7 +83,13 @@ def _take(
     from lqmodel.ledger import Spoken, read_feedback, write_rejects
 
     opened = open_project(project)
-    stages = opened.declarations(name).model.stages
+    declarations = opened.declarations(name)
+    if not declarations.model.has_clock:
+        raise UsageError(
+            f"model {declarations.name!r} has no clock, so no run of it is recorded: there is nothing to answer",
+            do="declare when leads were created and when they were won; docs/time.md",
+        )
+    stages = declarations.model.stages
     now = right_now()
     read = read_feedback(file, stages.sal.checklist, zone, now, columns)
     if read.unused:
@@ -98,7 +104,11 @@ def _take(
         more = len(aside) - SHOWN
         raise BadData(
             "; ".join(
-                [f"{len(aside):,} rows were set aside", *lines, *([f"and {more:,} more"] if more > 0 else [])]
+                [
+                    f"{len(aside):,} {'row was' if len(aside) == 1 else 'rows were'} set aside",
+                    *lines,
+                    *([f"and {more:,} more"] if more > 0 else []),
+                ]
             ),
             where=str(file),
             do="mend them and import the file again: what was taken is not taken twice"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json, right_now
-from lqmodel.cli.explain import LATEST, RunOption, bundle_of, declarations_of
 from lqmodel.cli.predict import ModelOption
+from lqmodel.cli.reading import RunOption, bundle_of, declarations_of, objecting_of, run_folder
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,9 +50,14 @@ def command(
             )
         _recorded(project, status, overdue, owner, most, format)
         return
-    read = Run.open(run or project / LATEST)
+    read = Run.open(run_folder(run, project))
     note(f"run {read.folder.name}")
-    found = read.handoffs()[:most]
+    objecting = objecting_of(project)
+    handed = read.handoffs()
+    found = [handoff for handoff in handed if handoff["lead_id"] not in objecting]
+    if len(found) < len(handed):
+        note(f"notice: {len(handed) - len(found):,} left out, who object to being contacted")
+    found = found[:most]
     spoken = read.language if language is None else Language.of(language)
     if spoken != read.language:
         found = _reworded(found, read, spoken, model, project)

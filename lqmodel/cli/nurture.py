@@ -18,8 +18,8 @@ from lqmodel.cli.common import (
     print_json,
     step,
 )
-from lqmodel.cli.explain import LATEST, RunOption, acts_of, bundle_of
 from lqmodel.cli.predict import ModelOption
+from lqmodel.cli.reading import RunOption, acts_of, bundle_of, objecting_of, run_folder
 
 EXAMPLE = "lqmodel nurture --run scores/latest --most 100"
 
@@ -44,14 +44,15 @@ def command(
     from lqmodel.runs import Run
     from lqmodel.settings import Settings
 
-    read, settings = Run.open(run or project / LATEST), Settings.read()
+    read, settings = Run.open(run_folder(run, project)), Settings.read()
     refuse_points(read)
     note(f"run {read.folder.name}")
     with step("what would help"):
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
         root, sources, acts = project.resolve(), pairs(source), acts_of(read, project)
-        found = nurture(bundle, root, sources, read, most, settings.threads, spoken, acts)
+        objecting = objecting_of(project)
+        found = nurture(bundle, root, sources, read, most, settings.threads, spoken, acts, objecting)
     if format is Format.json:
         print_json({"run_id": read.run_id, "as_of": read.manifest["as_of"], "groups": found.to_json()})
     else:

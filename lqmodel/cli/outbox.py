@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lqmodel.cli.common import ProjectOption, note
-from lqmodel.cli.explain import LATEST, RunOption
+from lqmodel.cli.reading import RunOption, run_folder
 from lqmodel.errors import NoInput
 
 EXAMPLE = "lqmodel outbox --ack delivered.jsonl"
@@ -32,7 +32,7 @@ def command(
     from lqmodel.outbox import acknowledge, outbox, read_keys
     from lqmodel.runs import Run
 
-    read = Run.open(run or project / LATEST)
+    read = Run.open(run_folder(run, project))
     if ack is not None:
         keys = read_keys(_lines(ack), "stdin" if str(ack) == "-" else str(ack))
         new = acknowledge(read.folder.parent, keys)

@@ -94,11 +94,12 @@ def command(
 
 def _for_crm(run: Run, crm: str, project: Path, sources: dict[str, str]) -> None:
     """Write files for a CRM; what is said of them goes to stderr, beside the run's JSON."""
-    from lqmodel.exporting import export, told, write_export
+    from lqmodel.exporting import check_written, export, told, write_export
     from lqmodel.settings import Settings
 
     made = export(run, crm, project, sources, threads=Settings.read().threads)
     note(told(made, write_export(made)))
+    check_written(made)
 
 
 def _by_model(

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json, right_now
-from lqmodel.cli.explain import LATEST, RunOption
+from lqmodel.cli.reading import RunOption, run_folder
 
 EXAMPLE = "lqmodel record --run scores/latest"
 
@@ -19,7 +19,7 @@ def command(
     from lqmodel.nightly import record
     from lqmodel.runs import Run
 
-    recorded = record(Run.open(run or project / LATEST), project, right_now())
+    recorded = record(Run.open(run_folder(run, project)), project, right_now())
     for each in recorded:
         for text in each.notices:
             note(f"notice: {text}")

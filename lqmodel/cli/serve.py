@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lqmodel.cli.common import NameOption, ProjectOption, note
-from lqmodel.cli.explain import LATEST, RunOption
+from lqmodel.cli.reading import RunOption, run_folder
 from lqmodel.errors import UsageError
 
 EXAMPLE = "lqmodel serve --run scores/latest"
@@ -44,7 +44,7 @@ def command(
     ledger = opened.ledger()
     if not People(ledger.store).all():
         raise UsageError("nobody may sign in yet", do="add somebody: `lqmodel user add NAME --role manager`")
-    config = Config(run or project / LATEST, spoken, (*LOOPBACK, *allow), https)
+    config = Config(run_folder(run, project), spoken, (*LOOPBACK, *allow), https)
     app = create_app(config, ledger)
     bound = listening(host, port)
     note(f"http://{host}:{bound.getsockname()[1]}  (Ctrl-C ends it)")

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from lqmodel.cli.common import Format, FormatOption, ProjectOption, person, print_json, right_now
+from lqmodel.cli.common import (
+    Format,
+    FormatOption,
+    ProjectOption,
+    outputs,
+    person,
+    print_json,
+    right_now,
+)
+from lqmodel.cli.common import note as tell
 
 EXAMPLE = "lqmodel suppress L-000042"
 
@@ -21,7 +30,7 @@ def command(
 ) -> None:
     """Note that people object to being contacted or scored: from the next run on they are `suppressed`."""
     from lqmodel.ledger import Ledger
-    from lqmodel.rights import object_to
+    from lqmodel.rights import object_to, strangers
 
     ledger = Ledger.of(project)
     if not lead_id:
@@ -31,6 +40,8 @@ def command(
         else:
             typer.echo("\n".join(listed) or "nobody objects")
         return
+    for text in strangers(ledger, outputs([], project), lead_id):
+        tell(f"notice: {text}")
     changed = object_to(ledger, lead_id, person(), right_now(), lift=lift, words=note)
     if format is Format.json:
         print_json({"changed": changed})

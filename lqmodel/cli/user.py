@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,9 @@ def command(
         str | None, typer.Option(help="Under which name handoffs are theirs; default: the name.")
     ] = None,
     language: Annotated[str, typer.Option(help="In which they read: en, de, ro or nb.")] = "en",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
     format: FormatOption = Format.text,
 ) -> None:
     """Add people who may sign in, list them, or shut one out. The password is asked for, and kept as a hash."""
@@ -50,9 +54,23 @@ def command(
     if name is None:
         raise UsageError(f"user {action} needs a name", do=f"write `lqmodel user {action} NAME`")
     if action is Action.add:
-        password = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
-        people.add(Person(name, role, owner or name, Language.of(language)), password)
+        person = Person(name, role, owner or name, Language.of(language))
+        people.check_new(person)
+        people.add(person, _password(password_stdin))
         typer.echo(f"{name} may sign in as {role}")
     else:
         people.disable(name)
         typer.echo(f"{name} may sign in no more")
+
+
+def _password(piped: bool) -> str:
+    """Ask for a password on the terminal, or take the one that is piped in."""
+    if piped:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask for a password on",
+            do="pipe it in: `lqmodel user add NAME --password-stdin < FILE`",
+        )
+    asked: str = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+    return asked

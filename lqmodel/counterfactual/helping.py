@@ -20,7 +20,7 @@ from lqmodel.errors import Refused
 from lqmodel.handoff import cause_words
 from lqmodel.inputs import open_facts_of
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import CUT_OFF, ColumnWords, Families, Help, NurtureStep, Way
+from lqmodel.reasons import CUT_OFF, ColumnWords, Families, Help, Helps, NurtureStep, Way
 from lqmodel.reasons.help import Answer, step_text, weighs_most
 from lqmodel.roster import ID
 from lqmodel.scores import CREATED_AT, LOOKED_AT, SCORED, Scored, facts_of, scored_row
@@ -68,7 +68,7 @@ def what_would_help(
     threads: int | None = None,
     language: Language = ENGLISH,
     acts: pa.Table | None = None,
-) -> tuple[Help, ...]:
+) -> Helps:
     """Find the smallest sets of steps after which the model would move each lead to its next stage.
 
     A step is an event that a feature declared actionable counts; see `steps.learn_steps`. It is added to the lead's
@@ -93,8 +93,8 @@ def what_would_help(
 
     Returns
     -------
-    tuple of Help
-        As ``lead_ids``.
+    Helps
+        A tuple of Help, as ``lead_ids``; prints.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def what_would_help(
         A source cannot be read as declared.
     """
     found = helped(bundle, root, sources, scores, lead_ids, threads, language, acts)
-    return tuple(one.help for one in found)
+    return Helps(one.help for one in found)
 
 
 def helped(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ class Nearest:
     leads : int
         How many leads stand there.
     blocked : int
-        How many of them a fact keeps from the next stage; they are not looked at.
+        How many of them a fact, or their objection, keeps from the next stage; they are not looked at.
     helps : tuple of Help
         Of the nearest of the others, the nearest first.
     probability : tuple of float
@@ -134,11 +134,12 @@ def nurture(
     threads: int | None = None,
     language: Language = ENGLISH,
     acts: pa.Table | None = None,
+    objecting: Collection[str] = (),
 ) -> NurtureList:
     """List the MQLs nearest to sales-ready and the leads nearest to MQL, with what would help them.
 
-    Nearest are those of the highest score, then probability; of equals the first by lead id. MQLs that a fact keeps from sales
-    are counted and left out.
+    Nearest are those of the highest score, then probability; of equals the first by lead id. MQLs that a fact keeps from sales,
+    and whoever objects, are counted and left out.
 
     Parameters
     ----------
@@ -146,6 +147,8 @@ def nurture(
         As in `helping.what_would_help`.
     most : int, default 100
         Leads of each stage that are looked at.
+    objecting : collection of str
+        Leads that may not be contacted now, whatever the scores say.
 
     Raises
     ------
@@ -170,6 +173,7 @@ def nurture(
     for stage in sorted(NEXT, reverse=True):
         standing = _standing(scores, stage)
         free = _free(bundle, scores, standing, stage, acts)
+        free &= ~np.isin(standing[ID].to_numpy(), [*objecting])
         chosen = standing.filter(free)
         chosen = chosen.sort_by([*((name, "descending") for name in NEARNESS), (ID, "ascending")]).slice(
             0, most

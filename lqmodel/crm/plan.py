@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lqmodel.crm.cells import Cell, Row, is_formula
 from lqmodel.crm.leads import Lead, Sent, changed
-from lqmodel.crm.target import Kept, Placed, Target, present
+from lqmodel.crm.target import Kept, Placed, Target, chance, present
 from lqmodel.declarations.crm import LONGEST_NAME
 
 
@@ -181,14 +181,21 @@ def _changes(
     told: dict[str, tuple[Cell, Cell]] = {}
     if own:
         for value in ("probability", "score", "points", "stage"):
-            now = getattr(lead, value)
-            then = None if before is None else getattr(before, value)
+            then, now = (_as_held(target, value, of) for of in (before, lead))
             if now != then:
                 told[names.get(value) or value] = (then, now)
     for _, row in moves:
         set_now = {field: row[field] for field in target.stage_fields if row.get(field)}
         told |= {f: (present(lead, target.declared, f) or None, now) for f, now in set_now.items()}
     return told
+
+
+def _as_held(target: Target, value: str, of: Lead | Sent | None) -> Cell:
+    """Return a value as the CRM's field holds it."""
+    cell: Cell = getattr(of, value, None)
+    if value == "probability":
+        return chance(target.declared, of.probability if of else None)
+    return target.declared.stage_names.at(of.stage) if value == "stage" and of else cell
 
 
 def _weight(lead: Lead, before: Sent | None) -> int:

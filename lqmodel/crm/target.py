@@ -77,7 +77,6 @@ class Target(Protocol):
 
 def own_cells(lead: Lead, declared: CrmFile, shown: Shown) -> dict[str, Cell]:
     """Return own field → cell."""
-    scale = 100 if declared.probability_as == "percent" else 1
     values: dict[str, Cell] = {
         "score": lead.score,
         "points": lead.points,
@@ -89,8 +88,15 @@ def own_cells(lead: Lead, declared: CrmFile, shown: Shown) -> dict[str, Cell]:
         "link": lead.link,
     }
     chances = {"probability": lead.probability, "low": lead.low, "high": lead.high}
-    values |= {name: None if p is None else p * scale for name, p in chances.items()}
+    values |= {name: chance(declared, p) for name, p in chances.items()}
     return {name: values[value] for value, name in shown.fields(declared).items()}
+
+
+def chance(declared: CrmFile, probability: float | None) -> float | None:
+    """Return a probability as the field holds it: a share, or percent."""
+    return (
+        probability * 100 if probability is not None and declared.probability_as == "percent" else probability
+    )
 
 
 def no_cells(declared: CrmFile, shown: Shown) -> dict[str, Cell]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lqmodel.crm.cells import Cell, written
-from lqmodel.crm.plan import Change, Plan
+from lqmodel.crm.plan import Change, Plan, Reject
 from lqmodel.crm.target import Target
 
 MOST = 20
@@ -57,8 +58,24 @@ def summary(target: Target, plan: Plan) -> list[str]:
         counts["left out"] = (
             f"{plan.negligible:,} leads whose numbers moved by no more than {share} of what they were"
         )
-    counts["rejected"] = f"{len(plan.rejects):,}"
+    counts["rejected"] = f"{len(plan.rejects):,}" + _commonest(plan.rejects)
     return [f"{name:22} {told}" for name, told in counts.items()]
+
+
+def _commonest(rejects: Sequence[Reject]) -> str:
+    """Say why most were rejected, by the first of them: reasons name what they are about."""
+    if not rejects:
+        return ""
+    counts = Counter(_kind(reject) for reject in rejects)
+    kind, n = max(counts.items(), key=lambda item: (item[1], item[0]))
+    first = next(reject for reject in rejects if _kind(reject) == kind)
+    told = f"lead {clean(first.lead_id)}: {clean(first.reason, 200)}"
+    return f", {'such as' if n > 1 else 'of them'} {told}"
+
+
+def _kind(reject: Reject) -> str:
+    """Return a reason without what it quotes."""
+    return re.sub(r"'[^']*'|\d+", "", reject.reason)
 
 
 def load_steps(target: Target, plan: Plan, files: Mapping[str, Mapping[str, int]]) -> str:

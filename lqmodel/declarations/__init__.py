@@ -8,7 +8,15 @@ from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectF
 from lqmodel.declarations.source import Source
 from lqmodel.declarations.stages import NEVER_WAKES, SalesReady, Stages, Value
 from lqmodel.declarations.translations import translation_notices, untranslated
-from lqmodel.declarations.values import DAY, EVER, Condition, Duration, from_microseconds, to_microseconds
+from lqmodel.declarations.values import (
+    DAY,
+    EVER,
+    Condition,
+    Duration,
+    check_zone,
+    from_microseconds,
+    to_microseconds,
+)
 from lqmodel.declarations.verbs import (
     VERBS,
     ActiveDays,
@@ -69,6 +77,7 @@ __all__ = [
     "Trend",
     "Value",
     "Worth",
+    "check_zone",
     "from_microseconds",
     "to_microseconds",
     "translation_notices",

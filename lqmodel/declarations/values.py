@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator
 
 from lqmodel.declarations.base import Misfit, short
+from lqmodel.errors import UsageError
 from lqmodel.languages import NAMES, meant_by
 
 MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
@@ -99,6 +100,22 @@ def _check_zone(value: Any) -> str:
             f"{short(value)} is no time zone", do="write a name such as 'Europe/Berlin' or 'UTC'"
         ) from error
     return str(value)
+
+
+def check_zone(zone: str, flag: str = "--zone") -> str:
+    """Return a zone that was given by a flag.
+
+    Raises
+    ------
+    UsageError
+        There is no such zone.
+    """
+    try:
+        return _check_zone(zone)
+    except Misfit as error:
+        raise UsageError(
+            f"{flag} {zone!r} is no time zone", do="write a name such as Europe/Berlin or UTC"
+        ) from error
 
 
 def to_microseconds(value: date | datetime | str, zone: str | None, *, end_of_day: bool = False) -> int:

@@ -2,6 +2,15 @@
 
 from lqmodel.exporting.erasing import forget
 from lqmodel.exporting.export import check_declared, export
-from lqmodel.exporting.folder import Export, export_folder, told, write_export
+from lqmodel.exporting.folder import Export, check_written, export_folder, told, write_export
 
-__all__ = ["Export", "check_declared", "export", "export_folder", "forget", "told", "write_export"]
+__all__ = [
+    "Export",
+    "check_declared",
+    "check_written",
+    "export",
+    "export_folder",
+    "forget",
+    "told",
+    "write_export",
+]

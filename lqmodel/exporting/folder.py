@@ -112,6 +112,21 @@ def write_export(made: Export, folder: Path | None = None) -> Path:
     return place
 
 
+def check_written(made: Export) -> None:
+    """Refuse an export in which no lead could be written, whatever stands in its folder.
+
+    Raises
+    ------
+    Refused
+    """
+    if made.plan.rejects and not made.plan.sheets and not made.plan.negligible:
+        first = made.plan.rejects[0]
+        raise Refused(
+            f"{made.target.title}: all {len(made.plan.rejects):,} leads were rejected; of {first.lead_id!r}: {first.reason}",
+            do=f"mend [crm.{made.name}] of the model, such as key = the column that holds the record's id; docs/crm.md",
+        )
+
+
 def told(made: Export, folder: Path) -> str:
     """Say in a few lines what was written, and where."""
     lines = summary(made.target, made.plan)

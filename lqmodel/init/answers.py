@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from lqmodel.declarations import check_zone
 from lqmodel.errors import UsageError
 
 Role = Literal["leads", "events", "outcomes", "attributes"]
@@ -66,7 +66,7 @@ class Answers:
                 f"--name {self.name!r} is no name for a model", do="use lower-case letters, digits and _"
             )
         if self.zone is not None:
-            _check_zone(self.zone)
+            check_zone(self.zone)
         for source, role in self.roles.items():
             if role not in ROLES:
                 raise UsageError(
@@ -91,15 +91,6 @@ class Answers:
 
     def dropped(self, source: str, column: str) -> bool:
         return column in self.drop or f"{source}.{column}" in self.drop
-
-
-def _check_zone(zone: str) -> None:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(
-            f"--zone {zone!r} is no time zone", do="write a name such as Europe/Berlin or UTC"
-        ) from error
 
 
 def pairs(texts: Iterable[str], flag: str) -> dict[str, str]:

@@ -26,3 +26,9 @@ def acts_before(root: Path, model: str, as_of: int | None) -> pa.Table | None:
     if as_of is None or not settings.may_have_ledger(root):
         return None
     return Ledger.of(root, settings).acts(model, as_of)
+
+
+def objecting_now(root: Path) -> frozenset[str]:
+    """Return the leads that object to being contacted or scored, whatever the moment looked from."""
+    settings = Settings.read()
+    return frozenset(Ledger.of(root, settings).suppressed() if settings.may_have_ledger(root) else ())

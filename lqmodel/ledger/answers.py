@@ -64,12 +64,15 @@ class Answer:
         The code of a rejection.
     overdue : bool
         Past its deadline, and nobody has answered.
+    accepted : bool or None
+        Whether sales accepted or qualified it, as against sent it back, or let its deadline pass; None: neither.
     """
 
     status: str
     first_touch: int | None
     reason: str | None
     overdue: bool
+    accepted: bool | None
 
 
 def answer(
@@ -110,7 +113,8 @@ def answer(
     status = _status(said, after, decided, late and handoff["wakes_at"] is not None)
     status = SUPPRESSED if objects and status in IN_HAND else status
     reason = decided["reason"] if decided is not None and status == REJECTED else None
-    return Answer(status, first, reason, late and status == OPEN)
+    accepted = _accepted(status, after, decided)
+    return Answer(status, first, reason, late and status == OPEN, accepted)
 
 
 def standing(acts: Iterable[Row]) -> list[Row]:
@@ -137,6 +141,15 @@ def _status(said: Sequence[Row], after: Sequence[str], decided: Row | None, retu
     if moved:
         return BY_MOVE[moved[-1]]
     return WORKED if any(a["act"] == WORKED for a in said) else OPEN
+
+
+def _accepted(status: str, after: Sequence[str], decided: Row | None) -> bool | None:
+    """Say what was decided, whatever came later: a lead that bought before anybody answered was not accepted."""
+    if decided is not None:
+        return {REJECTED: False, SNOOZED: None}.get(decided["act"], True)
+    if {STAGES[SAL], STAGES[SQL]} & {*after}:  # by a fact that says so
+        return True
+    return False if status in (REJECTED, RETURNED) else None
 
 
 def answers(con: Connection, handoffs: Sequence[Row], before: int) -> list[Answer]:

@@ -200,7 +200,7 @@ def _why_not(f: Feedback, known: Mapping[str, Sequence[_Known]], spoken: Spoken,
         )
     if f.act not in OBJECTIONS and not any(f.model in (None, k.model) for k in known.get(f.lead_id, ())):
         model = "" if f.model is None else f" in model {f.model!r}"
-        return f"unknown lead {f.lead_id!r}: no recorded run handed it over or moved it{model}"
+        return f"no recorded run handed lead {f.lead_id!r} over or moved it to another stage{model}"
     if f.at > now:
         return f"{iso(f.at)} is still to come"
     if f.reason is not None and f.act not in SENDS_BACK:

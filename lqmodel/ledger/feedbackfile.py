@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow.parquet as pq
 
 from lqmodel.crm.cells import written
-from lqmodel.declarations import to_microseconds
+from lqmodel.declarations import check_zone, to_microseconds
 from lqmodel.errors import BadData, ColumnMissing, NoInput, UsageError
 from lqmodel.ledger.feedback import Aside, Feedback
 from lqmodel.roster import ID
@@ -70,8 +70,10 @@ def read_feedback(
     ColumnMissing
         lead_id, act or at is not there.
     UsageError
-        ``columns`` names something that feedback does not have.
+        ``columns`` names something that feedback does not have, or there is no such zone.
     """  # noqa: D205
+    if zone is not None:
+        check_zone(zone)
     known = (*NEEDED, *MORE, *checklist)
     named = {**dict(zip(known, known, strict=True)), **_checked(columns or {}, known)}
     names, rows = _rows(path)
@@ -192,8 +194,10 @@ def _moment(value: Any, name: str, zone: str | None, now: int | None) -> int | N
         moment = to_microseconds(plain, zone, end_of_day=only_date)
         start = to_microseconds(plain, zone)
     except ValueError as error:
-        told = f"{name} {str(value)!r}: {error}"
-        raise ValueError(f"{told}, or say --zone" if "has no zone" in told else told) from error
+        told = f"{name} {str(value)!r}"
+        if "has no zone" in str(error):
+            raise ValueError(f"{told}: {error}, or say --zone") from error
+        raise ValueError(f"{told} is no moment: write 2026-01-31 or 2026-01-31T09:30+01:00") from error
     return min(moment, max(now, start)) if only_date and now is not None else moment
 
 

@@ -218,7 +218,7 @@ class Ledger:
         Returns
         -------
         list of dict
-            The columns of `handoffs` but salt, and ``status``, ``overdue``, ``first_touch``, ``reason``.
+            The columns of `handoffs` but salt, and ``status``, ``overdue``, ``first_touch``, ``reason``, ``accepted``.
         """
         h = HANDOFFS.c
         query = select(HANDOFFS).where(h.seq > after).order_by(h.seq)

@@ -98,16 +98,18 @@ def unrecorded(con: Connection, run: Run) -> tuple[list[Run], tuple[str, ...]]:
     """Return the run and the runs before it that are still to be recorded, the oldest first, and notices.
 
     A night that was killed between writing and recording its run is caught up with by the next one. The
-    first run of a model that is recorded starts the ledger: what came before it is not.
+    first run that is recorded brings along the runs before it which lie beside it: their handoffs carry the
+    reasons of their day.
     """
     model = str(run.manifest["model"]["name"])
     last = last_recorded(con, model)
     found = [run]
-    if last is None:
-        return found, ()
     while (before := found[-1].manifest["previous_run"]) is not None and not _is_recorded(con, before):
         earlier = _sibling(run, before)
-        if earlier is None or earlier.as_of is None or earlier.as_of < last["as_of"]:
+        if last is None:
+            if earlier is None or earlier.as_of is None:
+                return found[::-1], ()
+        elif earlier is None or earlier.as_of is None or earlier.as_of < last["as_of"]:
             told = f"it goes on from run {before}, which was never recorded: the ledger compares it with {last['run_id']}"
             return found[::-1], (told,)
         found.append(earlier)

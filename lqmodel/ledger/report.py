@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from typing import Any, Final
 
-from lqmodel.ledger.answers import ACCEPTED, QUALIFIED, REJECTED, RETURNED, STATUSES, WON, Answer, Row
+from lqmodel.ledger.answers import REJECTED, STATUSES, Answer, Row
 from lqmodel.ledger.handing import HANDOFF, SAMPLE
 from lqmodel.metrics import wilson
 from lqmodel.reasons.words import clean, percent
 from lqmodel.stages import BANDS
 
 HOUR: Final = 3_600_000_000
-TAKEN: Final = (ACCEPTED, QUALIFIED, WON)
 NO_REASON: Final = "no reason given"
 NO_BAND: Final = "no band"
 
@@ -63,7 +62,7 @@ class LoopReport:
     statuses : dict of str to int
         Handoffs by what became of them.
     acceptance : float or None
-        Accepted, qualified or won, of those that anybody decided on or that went back unanswered; 0 to 1.
+        Accepted or qualified, of those that anybody decided on or that went back unanswered; 0 to 1.
     touched : int
         Handoffs that sales has done anything about.
     hours_to_touch : tuple of float or None
@@ -113,7 +112,7 @@ def report(
     """
     ours = [(h, a) for h, a in zip(handoffs, answers, strict=True) if h["kind"] == HANDOFF]
     statuses = Counter(a.status for _, a in ours)
-    decided = sum(statuses[s] for s in (*TAKEN, REJECTED, RETURNED))
+    decided = [a.accepted for _, a in ours if a.accepted is not None]
     waits = sorted((a.first_touch - h["recorded_at"]) / HOUR for h, a in ours if a.first_touch is not None)
     waits = [max(wait, 0.0) for wait in waits]
     due = [(h, a) for h, a in ours if h["due_at"] is not None and h["due_at"] < now]
@@ -122,7 +121,7 @@ def report(
     return LoopReport(
         handoffs=len(ours),
         statuses={status: statuses[status] for status in STATUSES if statuses[status]},
-        acceptance=sum(statuses[s] for s in TAKEN) / decided if decided else None,
+        acceptance=sum(decided) / len(decided) if decided else None,
         touched=len(waits),
         hours_to_touch=_quartiles(waits),
         in_time=in_time / len(due) if due else None,

@@ -4,7 +4,7 @@ from lqmodel.reasons.change import Change
 from lqmodel.reasons.changes import Compared, Since
 from lqmodel.reasons.explanation import LeadExplanation, Reason
 from lqmodel.reasons.families import CUT_OFF, Effects, Families, Moves
-from lqmodel.reasons.help import Help, NurtureStep, Way
+from lqmodel.reasons.help import Help, Helps, NurtureStep, Way
 from lqmodel.reasons.joining import join
 from lqmodel.reasons.leads import explain_leads, reason_texts
 from lqmodel.reasons.moved import Move
@@ -19,6 +19,7 @@ __all__ = [
     "Effects",
     "Families",
     "Help",
+    "Helps",
     "LeadExplanation",
     "Move",
     "Moves",

@@ -196,6 +196,17 @@ class Help:
         return say("help.not_actionable" if self.answer == "not_actionable" else "help.changed")
 
 
+class Helps(tuple[Help, ...]):
+    """What would help some leads, in the order asked for; shows itself as text, lead by lead."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"{clean(one.lead_id)}\n{one}" for one in self)
+
+    __repr__ = __str__
+
+
 def step_text(counting: Sequence[DeclaredFeature], times: int, language: Language = ENGLISH) -> str:
     """Return a step in words: "2 visits to the pricing page".
 

@@ -6,7 +6,7 @@ lead ──> ledger (rows and salts go, a tombstone stays) ──> runs ──> 
 from lqmodel.rights.access import Access, access
 from lqmodel.rights.checks import audit_log, changed_runs, checked
 from lqmodel.rights.erasure import Erasure, erase
-from lqmodel.rights.objection import object_to
+from lqmodel.rights.objection import object_to, strangers
 from lqmodel.rights.retention import purge
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "erase",
     "object_to",
     "purge",
+    "strangers",
 ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from sqlalchemy import select
+
+from lqmodel.errors import LqmodelError, nearest
 from lqmodel.ledger import Ledger
 from lqmodel.ledger.answers import LIFTED, SUPPRESSED, suppressed
 from lqmodel.ledger.audit import note
+from lqmodel.ledger.erasing import OF_LEADS
 from lqmodel.ledger.feedback import Feedback, Spoken, append
+from lqmodel.roster import ID
+from lqmodel.runs import LATEST, Run
+
+LOOKED_THROUGH = 50_000
+"""Leads among which a misspelt one is looked for."""
 
 
 def object_to(
@@ -34,3 +44,33 @@ def object_to(
             if lead not in refused:
                 note(con, chain, person, act, now, lead)
     return taken.taken
+
+
+def strangers(ledger: Ledger, outs: Iterable[Path], leads: Sequence[str]) -> tuple[str, ...]:
+    """Say of which leads neither the ledger nor the newest run of a folder knows, each with the nearest that it does.
+
+    A misspelt id would otherwise leave somebody scored who objects.
+    """
+    known = {lead for out in outs for lead in _newest(out)}
+    missing = [lead for lead in leads if lead not in known and not _recorded(ledger, lead)]
+    told = []
+    for lead in missing:
+        near = nearest(lead, known) if len(known) <= LOOKED_THROUGH else None
+        told.append(
+            f"{lead!r} is in no recorded or newest run" + (f", did you mean {near!r}?" if near else "")
+        )
+    return tuple(told)
+
+
+def _newest(out: Path) -> list[str]:
+    try:
+        return [str(lead) for lead in Run.open(out / LATEST).states[ID].to_pylist()]
+    except LqmodelError:  # no run, or one that `history --verify` tells about
+        return []
+
+
+def _recorded(ledger: Ledger, lead: str) -> bool:
+    if not ledger.exists():
+        return False
+    with ledger.store.reading() as con:
+        return any(con.execute(select(t.c.seq).where(t.c.lead_id == lead).limit(1)).first() for t in OF_LEADS)

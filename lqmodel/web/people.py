@@ -124,20 +124,33 @@ class People:
         UsageError
             The name is taken or empty, the role is none, or the password is too short or too long.
         """
-        if not person.name.strip() or person.name != person.name.strip():
-            raise UsageError(f"{person.name!r} is no name to sign in with", do="leave out spaces around it")
-        if person.role not in ROLES:
-            raise UsageError(f"no role {person.role!r}", exists=ROLES, do="name one of these")
+        self.check_new(person)
         if not LEAST <= len(password) <= MOST:
             raise UsageError(f"a password has {LEAST} to {MOST} characters", do="choose a longer one")
         hashed = _hasher().hash(password)
         with self._writing() as con:
             if _row(con, person.name) is not None:
-                raise UsageError(f"there is a user {person.name!r} already", do="choose another name")
+                raise _taken(person.name)
             told = {"name": person.name, "role": person.role, "owner": person.owner}
             con.execute(
                 insert(USERS).values(**told, language=person.language.name, password=hashed, disabled=0)
             )
+
+    def check_new(self, person: Person) -> None:
+        """Refuse somebody who could not be added, before a password is asked for.
+
+        Raises
+        ------
+        UsageError
+            The name is taken or empty, or the role is none.
+        """
+        if not person.name.strip() or person.name != person.name.strip():
+            raise UsageError(f"{person.name!r} is no name to sign in with", do="leave out spaces around it")
+        if person.role not in ROLES:
+            raise UsageError(f"no role {person.role!r}", exists=ROLES, do="name one of these")
+        with self._reading() as con:
+            if con is not None and _row(con, person.name) is not None:
+                raise _taken(person.name)
 
     def all(self) -> list[Person]:
         """Return everybody, by name."""
@@ -217,6 +230,10 @@ class People:
             return
         with self._store.reading() as con:
             yield con if inspect(con).has_table(USERS.name) else None
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"there is a user {name!r} already", do="choose another name")
 
 
 def _ended(now: int) -> Any:

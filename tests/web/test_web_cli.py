@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +34,9 @@ def project(company: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_people_are_added_listed_and_shut_out(
     project: Path, lqmodel: Lqmodel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    asked: list[dict[str, bool]] = []
+    lqmodel("user", "add", "ann").refused(2, "no terminal to ask for a password on", "--password-stdin")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(typer, "prompt", lambda text, **how: asked.append(how) or PASSWORD)
     assert lqmodel("user", "list").out == ""
     assert lqmodel("user", "add", "ann").out == "ann may sign in as seller\n"
@@ -43,10 +47,18 @@ def test_people_are_added_listed_and_shut_out(
     lqmodel("user", "add", "eve", "--role", "king").refused(
         2, "no role 'king'", "seller, marketer, manager, admin"
     )
+    assert len(asked) == 2, "whoever cannot be added is told before a password is asked for"
     lqmodel("user", "add").refused(2, "user add needs a name")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert lqmodel("user", "add", "cem", "--password-stdin").code == 0
+    assert People(open_project().ledger().store).sign_in("cem", PASSWORD, 10**15)
+    assert lqmodel("user", "disable", "cem").code == 0
     assert lqmodel("user", "disable", "ann").code == 0
-    lqmodel("user", "disable", "nobody").refused(66, "no user 'nobody'", "ann, mia")
-    assert lqmodel("user", "list").out == "ann  seller  ann  disabled\nmia  manager  mia\n"
+    lqmodel("user", "disable", "nobody").refused(66, "no user 'nobody'", "ann, cem, mia")
+    assert (
+        lqmodel("user", "list").out
+        == "ann  seller  ann  disabled\ncem  seller  cem  disabled\nmia  manager  mia\n"
+    )
     assert '"language": "de"' in lqmodel("user", "list", "--format", "json").out
 
 

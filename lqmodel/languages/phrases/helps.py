@@ -75,7 +75,7 @@ PHRASES: Final = {
     },
     "help.kept": {
         "en": "it stays there at any probability because of this: {facts}",
-        "de": "er bleibt dort bei jeder Wahrscheinlichkeit, und zwar deswegen: {facts}",
+        "de": "der Lead bleibt dort bei jeder Wahrscheinlichkeit, und zwar deswegen: {facts}",
         "ro": "rămâne acolo la orice probabilitate din acest motiv: {facts}",
         "nb": "det blir der ved enhver sannsynlighet på grunn av dette: {facts}",
     },
