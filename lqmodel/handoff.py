@@ -130,7 +130,12 @@ def _reworded(
     name = reason["column"]
     value = None if reason["value"] is None else exact  # "never" stands as a number in the table
     note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
-    return {**reason, "title": words.title, "text": words.text(value), "usual": note}
+    return {
+        **reason,
+        "title": words.title,
+        "text": words.told(value, reason.get("log_odds") or 0.0),
+        "usual": note,
+    }
 
 
 def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:

@@ -578,6 +578,18 @@ def test_every_probability_has_words(p) -> None:
 # ── what is usual ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_never_speaks_for_a_lead_only_because_it_is_new() -> None:
+    text = {"en": {"other": "last visit {value} days ago"}}
+    dated, free = (
+        ColumnWords(feature, feature.columns()[0])
+        for more in ({"direction": "down"}, {})
+        for feature in [declare("last_visit", verb="recency", reason=text, **more)]
+    )
+    assert dated.told(None, 0.3) == "no visit so far, but a new lead"
+    assert dated.told(None, -0.3) == free.told(None, 0.3) == "no visit so far"
+    assert dated.told(3.0, 0.3) == "last visit 3 days ago"
+
+
 def test_usual_leaves_never_and_missing_out_and_goes_through_json(world) -> None:
     usual = world.usual
     days = world.table.column("last_visit").to_numpy()[~world.never]

@@ -180,8 +180,12 @@ class _Said:
         for column in np.unique(columns).tolist():
             at = np.flatnonzero(columns == column)
             distinct, where = np.unique(self.raw.read(column)[leads[at]], return_inverse=True)
-            said = [self.words[column].text(self.raw.raw(column, value)) for value in distinct.tolist()]
-            texts[at] = np.array(said, dtype=object)[where]
+            effects = self.effects.effects[leads[at], families[at]]
+            sides = [
+                [self.words[column].told(self.raw.raw(column, value), side) for value in distinct.tolist()]
+                for side in (-1.0, 1.0)
+            ]
+            texts[at] = np.array(sides, dtype=object)[(effects > 0).astype(np.int64), where]
         return texts
 
     def reason(self, lead: int, family: int, usual: Usual | None) -> Reason:
@@ -190,13 +194,14 @@ class _Said:
         words, name = self.words[position], self.words[position].column.name
         value = self.raw.raw(position, self.raw.read(position)[lead].item())
         note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
+        log_odds = float(self.effects.effects[lead, family])
         return Reason(
             family=words.declared.name,
             kind=words.declared.kind,
             title=words.title,
-            text=words.text(value),
+            text=words.told(value, log_odds),
             usual=note,
-            log_odds=float(self.effects.effects[lead, family]),
+            log_odds=log_odds,
             actionable=words.column.actionable,
             column=name,
             value=value,

@@ -120,6 +120,19 @@ class ColumnWords:
             text = self.speaks.grammar.days_ago.sub(self.speaks.say("today"), text)
         return self._filled(text, shown)
 
+    def told(self, value: Raw, log_odds: float) -> str:
+        """Return the words for a value that speaks for or against a lead.
+
+        "Never" can only speak for one that is new: nothing has been missed yet.
+        """
+        text = self.text(value)
+        absent = value is None or (isinstance(value, float) and math.isnan(value))
+        dated = (
+            self.column.verb == "recency" and self.column.constraint
+        )  # then "never" is as long ago as its age
+        is_new = absent and dated and log_odds > 0
+        return self.speaks.say("never.new", text=text) if is_new else text
+
     def said(self) -> str:
         """Return the words for "it happened", without a number: those of the declared text, else the title."""
         text = self.forms["other"]

@@ -89,6 +89,12 @@ PHRASES: Final = {
     "so_far": {"en": "{text} so far", "de": "bisher {text}", "ro": "{text} până acum", "nb": "{text} hittil"},
     "today": {"en": "today", "de": "heute", "ro": "azi", "nb": "i dag"},
     "never": {"en": "{title}: never", "de": "{title}: nie", "ro": "{title}: niciodată", "nb": "{title}: aldri"},
+    "never.new": {
+        "en": "{text}, but a new lead",
+        "de": "{text}, aber ein neuer Lead",
+        "ro": "{text}, dar un lead nou",
+        "nb": "{text}, men et nytt lead",
+    },
     "unknown": {"en": "{title} unknown", "de": "{title} unbekannt", "ro": "{title}: fără date", "nb": "{title} ukjent"},
     "unknown.window": {
         "en": "{title} unknown for the last {window}",
