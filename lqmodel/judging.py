@@ -17,14 +17,15 @@ from lqmodel.calibration import CalibrationResult
 from lqmodel.errors import Refused, TooFewWins
 from lqmodel.evaluation import DIGITS, Difference, Quality, evaluate, paired_difference
 from lqmodel.explained import Explained, explained
-from lqmodel.firsthandoffs import FirstHandoffs, gates, handoffs_of, levels_of
+from lqmodel.firsthandoffs import FirstHandoffs, handoffs_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.folds import check_enough_wins
+from lqmodel.heldout import HeldOut, held_out
 from lqmodel.inputs import open_inputs
 from lqmodel.rivals import YOURS, rivals
 from lqmodel.segments import Segments, segments_of
 from lqmodel.smalldata import few_wins, shortened
-from lqmodel.stages import Policy, Replay, SolvedPolicy, check_capacity, solve_policy
+from lqmodel.stages import Policy, SolvedPolicy, check_capacity, solve_policy
 from lqmodel.trainingset import Snapshots, lead_hashes, training_set
 from lqmodel.tuning import Tuning
 
@@ -37,7 +38,7 @@ SLACK = 1.25
 class Evaluated:
     """What the recipe is worth on held-out snapshots: later time, or without a clock other leads.
 
-    ``probability`` belongs to ``test``, row by row; ``baselines`` and ``differences`` (model minus
+    ``probability`` belongs to ``test``, row by row, ``held_out`` is what thresholds were solved on; ``baselines`` and ``differences`` (model minus
     baseline) are named alike; ``warnings`` belong on top of any report.
     """
 
@@ -50,6 +51,7 @@ class Evaluated:
     explained: Explained
     calibration: CalibrationResult
     solved: SolvedPolicy
+    held_out: HeldOut | None
     first_handoffs: FirstHandoffs | None
     segments: Segments
     warnings: tuple[str, ...]
@@ -143,9 +145,9 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
     model = test.declarations.model
     seed = model.classifier.seed
     probability = fitted.probability(test)
-    solved = solve_policy(
-        model.stages, fitted.calibration.calibrator, model.zone, replay_of(test, probability)
-    )
+    held = held_out(test, probability)
+    replay = None if held is None else held.replay()
+    solved = solve_policy(model.stages, fitted.calibration.calibrator, model.zone, replay)
     thresholds = _thresholds(solved.policy)
 
     def quality_of(p: Floats) -> Quality:
@@ -169,7 +171,8 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
         explained=told,
         calibration=fitted.calibration,
         solved=solved,
-        first_handoffs=handoffs_of(test, probability, solved.policy),
+        held_out=held,
+        first_handoffs=handoffs_of(held, solved.policy, seed),
         segments=by_segment,
         warnings=(
             *few_wins(train, test),
@@ -180,24 +183,6 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
             *by_segment.warnings(),
             *solved.notes,
         ),
-    )
-
-
-def replay_of(test: Snapshots, probability: Floats) -> Replay | None:
-    """Return held-out snapshots for the solving of thresholds; None without a clock."""
-    if not test.declarations.model.has_clock:
-        return None
-    acts = gates(test)
-    return Replay(
-        test.lead_ids.astype(str),
-        test.as_of,
-        probability,
-        acts.promoted,
-        acts.blocked,
-        acts.engaged,
-        test.won,
-        test.groups.astype(str),
-        levels_of(test),
     )
 
 
@@ -334,7 +319,8 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
     )
     p = probability(bundle, snapshots)
     heaviest = [family["name"] for family in bundle.metrics.get("families", ())]
-    handoffs, by_segment = handoffs_of(snapshots, p, bundle.policy), segments_of(snapshots, p, heaviest)
+    handoffs = handoffs_of(held_out(snapshots, p), bundle.policy, seed)
+    by_segment = segments_of(snapshots, p, heaviest)
     return {
         "quality": quality.to_json(),
         "first_handoffs": handoffs and handoffs.to_json(),

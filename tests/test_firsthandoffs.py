@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lqmodel.declarations import DAY
 from lqmodel.firsthandoffs import FirstHandoffs, first_handoffs
+from lqmodel.heldout import HeldOut
 from lqmodel.stages import Crossings, Replay
 
 WEEK = 7 * DAY
@@ -38,8 +39,13 @@ def weeks(draw: st.DrawFn) -> dict[str, np.ndarray]:
     }
 
 
+def held(rows: dict[str, Any]) -> HeldOut:
+    acts = {name: rows.get(name) for name in ("promoted", "blocked", "engaged")}
+    return HeldOut.of(rows["leads"], rows["as_of"], rows["p"], rows["y"], **acts)
+
+
 def found(rows: dict[str, Any], threshold: float = 0.5) -> FirstHandoffs:
-    result = first_handoffs(**rows, groups=rows["leads"], threshold=threshold, draws=5)
+    result = first_handoffs(held(rows), threshold, draws=5)
     assert result is not None
     return result
 
@@ -84,5 +90,5 @@ def test_the_order_of_rows_changes_nothing(rows: dict[str, Any], seed: int) -> N
 
 
 def test_one_moment_has_no_week() -> None:
-    same = {"y": [0, 1], "p": [0.2, 0.9], "groups": [1, 2], "leads": [1, 2], "as_of": [5, 5]}
-    assert first_handoffs(**same, threshold=0.5) is None
+    same = {"y": [0, 1], "p": [0.2, 0.9], "leads": [1, 2], "as_of": [5, 5]}
+    assert first_handoffs(held(same), 0.5) is None
