@@ -8,7 +8,7 @@ model.evaluate(test).bands
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lqmodel.audit import Audit
+    from lqmodel.comparison import Comparison
     from lqmodel.evaluation import Quality
     from lqmodel.ledger import Ledger
     from lqmodel.reasons import Helps, LeadExplanation
@@ -189,7 +190,7 @@ class Project:
             )
         from lqmodel.registration import register
 
-        return register(self.tracker(), model.trained)
+        return register(self.tracker(), model.trained, self.settings.state_of(self.root))
 
     def load_model(self, address: str) -> Model:
         """Load a model from a bundle's folder or from ``models:/NAME@champion``."""
@@ -370,6 +371,40 @@ class Model:
 
         acts, objecting = self._acts(folder, scores.as_of), objecting_now(folder)
         return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken, acts, objecting)
+
+    def compare_policies(
+        self,
+        *,
+        capacity: Iterable[int] = (),
+        precision: Iterable[float] = (),
+        at_least: Iterable[float] = (),
+        contact_cost: float | None = None,
+        deal_value: float | None = None,
+        margin: float | None = None,
+        uplift: float | None = None,
+    ) -> Comparison:
+        """Compare settings of the handoff's threshold on the held-out weeks: volume, precision, recall, value.
+
+        A model that was loaded needs the state folder of the project that registered it, below ``self.root``.
+
+        Parameters
+        ----------
+        capacity : iterable of int
+            First handoffs a week; with none of the three a ladder around the setting in force.
+        precision : iterable of float in (0, 1)
+            Shares won that the lower bound must reach.
+        at_least : iterable of float in (0, 1)
+            Thresholds, not under that of MQL.
+        contact_cost, deal_value, margin, uplift : float, optional
+            What a handoff costs and brings; default: as declared.
+        """
+        from lqmodel.policies import Asked, compare_policies, kept
+
+        several = tuple(capacity), tuple(precision), tuple(at_least)
+        asked = Asked(*several, contact_cost, deal_value, margin, uplift)
+        if self.trained is not None:
+            return compare_policies(self.bundle, self.trained.evaluated.held_out, asked)
+        return compare_policies(self.bundle, kept(self.bundle, Settings.read().state_of(self.root)), asked)
 
     def _acts(self, folder: Path, as_of: int | None) -> pa.Table | None:
         from lqmodel.ledger.acting import acts_before

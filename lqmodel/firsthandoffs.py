@@ -95,9 +95,7 @@ def first_handoffs(
     )
 
 
-def share_of(
-    yes: ArrayLike, group: NDArray[np.int64], random_state: int = 0, draws: int = DRAWS
-) -> Estimate:
+def share_of(yes: ArrayLike, group: NDArray[np.int64], random_state: int = 0, draws: int = DRAWS) -> Estimate:
     """Return a share of rows, with an interval that knows which of them go together.
 
     Parameters

@@ -144,7 +144,9 @@ class HeldOut:
         lead = _ranked(content, rows.lead)
         order = np.lexsort((lead, rows.group))
         starts = np.flatnonzero(np.diff(rows.group[order], prepend=rows.group[order][0] ^ 1))
-        digests = [_digest(np.sort(part).astype("<u8").tobytes()) for part in np.split(content[order], starts[1:])]
+        digests = [
+            _digest(np.sort(part).astype("<u8").tobytes()) for part in np.split(content[order], starts[1:])
+        ]
         together = np.empty(len(rows), dtype=np.uint64)
         together[order] = np.repeat(np.array(digests, dtype=np.uint64), np.diff([*starts, len(rows)]))
         group = _ranked(together, rows.group)

@@ -12,9 +12,11 @@ from lqmodel.tracking import Registered, Tracker
 from lqmodel.training import Trained
 
 
-def register(tracker: Tracker, trained: Trained) -> Registered:
-    """Log a training and register its model."""
-    bundle = trained.bundle
+def register(tracker: Tracker, trained: Trained, state: Path) -> Registered:
+    """Log a training and register its model; what it held out is kept in the state folder."""
+    bundle, held = trained.bundle, trained.evaluated.held_out
+    if held is not None:
+        held.save(state, bundle.version)
     quality = bundle.metrics["quality"]
     metrics = {key: quality[key]["value"] for key, _ in FIGURES}
     metrics |= {f"{key}_low": quality[key]["low"] for key, _ in FIGURES}

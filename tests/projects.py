@@ -119,6 +119,9 @@ def train(root: Path, *, register: int) -> None:
     project = open_project(root)
     model = project.train()
     model.save(root / "bundle")
+    held = model.trained.evaluated.held_out if model.trained else None
+    if held is not None:
+        held.save(project.settings.state_of(root), model.bundle.version)
     for _ in range(register):
         project.register(model)
 

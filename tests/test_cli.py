@@ -43,6 +43,7 @@ COMMANDS = (
     "serve",
     "demo",
 )
+GROUPS = {"policy": ("compare",)}
 HEAVY = ("lightgbm", "mlflow", "sklearn", "scipy", "pandas", "shap", "matplotlib", "optuna")
 
 
@@ -67,9 +68,17 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_every_command_has_its_place() -> None:
     assert tuple(c.name for c in app.registered_commands) == COMMANDS
+    groups = {g.name: g.typer_instance for g in app.registered_groups}
+    found = {
+        name: tuple(c.name for c in group.registered_commands) for name, group in groups.items() if group
+    }
+    assert found == GROUPS
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+PARTS = tuple(f"{group} {name}" for group, names in GROUPS.items() for name in names)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *GROUPS, *PARTS])
 def test_every_help_ends_with_an_example_that_is_a_command(
     command: str, lqmodel: Callable[..., Ended]
 ) -> None:
@@ -77,10 +86,10 @@ def test_every_help_ends_with_an_example_that_is_a_command(
     assert (ended.code, ended.err) == (0, "")
     last = " ".join(ended.out.split("Example: ")[-1].split())
     assert last.startswith(f"lqmodel {command}".strip())
-    used = last.split()[1]
+    used = last.split()[1 : 3 if last.split()[1] in GROUPS else 2]
     named = {word.partition("=")[0] for word in last.split() if word.startswith("--")}
-    known = lqmodel(used, "--help").out
-    assert used in COMMANDS
+    known = lqmodel(*used, "--help").out
+    assert " ".join(used) in (*COMMANDS, *PARTS)
     assert all(option in known for option in named), "the example uses options that exist"
 
 

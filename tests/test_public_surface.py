@@ -16,7 +16,7 @@ from lqmodel.evaluation import Quality
 from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 
-COMMANDS = "init check simulate train evaluate predict explain handoffs nurture export outbox record feedback history suppress access erase purge promote user serve demo"
+COMMANDS = "init check simulate train evaluate predict explain handoffs nurture export outbox record feedback history suppress access erase purge promote user serve demo policy"
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
     Project: "files sources settings root check declarations inputs ledger load_model points register tracker train training_set",

@@ -128,9 +128,15 @@ def cli_page() -> str:
         code(_help(group, "lqmodel")),
     ]
     for name, command in commands.items():
-        example = command.epilog.removeprefix("Example: ")
-        parts += [f"## {name}", code(_help(command, f"lqmodel {name}")), "For example:", code(example)]
+        parts += [f"## {name}", *_command(command, name)]
+        for inner, part in getattr(command, "commands", {}).items():
+            parts += [f"### {name} {inner}", *_command(part, f"{name} {inner}")]
     return page("Command line", *parts)
+
+
+def _command(command: Any, name: str) -> list[str]:
+    example = command.epilog.removeprefix("Example: ")
+    return [code(_help(command, f"lqmodel {name}")), "For example:", code(example)]
 
 
 def _help(command: Any, name: str) -> str:

@@ -23,6 +23,7 @@ from lqmodel.cli import (
     init,
     nurture,
     outbox,
+    policy,
     predict,
     promote,
     purge,
@@ -86,6 +87,7 @@ COMMANDS = (
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
+app.add_typer(policy.group, name="policy", epilog=f"Example: {policy.EXAMPLE}")
 
 
 def _version(wanted: bool) -> None:

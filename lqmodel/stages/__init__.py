@@ -12,7 +12,15 @@ from lqmodel.stages.decisions import Decisions, decisions
 from lqmodel.stages.machine import Advance, advance
 from lqmodel.stages.policy import Policy, Threshold
 from lqmodel.stages.replay import Crossings, Replay, Volume
-from lqmodel.stages.solving import SolvedPolicy, carried, check_capacity, gains, lower_bound, solve_policy
+from lqmodel.stages.solving import (
+    SolvedPolicy,
+    carried,
+    check_capacity,
+    gains,
+    lower_bound,
+    solve_policy,
+    total,
+)
 from lqmodel.stages.state import (
     CUSTOMER,
     LEAD,
@@ -72,4 +80,5 @@ __all__ = [
     "score",
     "solve_policy",
     "stage_names",
+    "total",
 ]

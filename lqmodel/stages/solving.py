@@ -123,7 +123,7 @@ def check_capacity(stages: Stages, leads: int) -> None:
         Sales could take everybody: the number is a mistake, or needs no model.
     """
     capacity = stages.sales_ready.capacity
-    asked = 0 if capacity is None else _total(capacity.per_week)
+    asked = 0 if capacity is None else total(capacity.per_week)
     if asked > leads:
         raise Refused(
             f"a capacity of {asked:,} first handoffs a week, and the held-out weeks hold {leads:,} leads in all",
@@ -202,7 +202,7 @@ def _solve(ready: SalesReady, crossings: Crossings, level: str | None, least: fl
     if ready.capacity is not None:
         per_week = ready.capacity.per_week
         limit = (
-            dict(per_week)[level] if level is not None and isinstance(per_week, tuple) else _total(per_week)
+            dict(per_week)[level] if level is not None and isinstance(per_week, tuple) else total(per_week)
         )
         return _capacity(crossings, limit, least)
     if ready.precision is not None:
@@ -211,7 +211,8 @@ def _solve(ready: SalesReady, crossings: Crossings, level: str | None, least: fl
     return _value(crossings, ready.value, least)
 
 
-def _total(per_week: int | tuple[tuple[str, int], ...]) -> int:
+def total(per_week: int | tuple[tuple[str, int], ...]) -> int:
+    """Return a capacity of all levels together."""
     return per_week if isinstance(per_week, int) else sum(n for _, n in per_week)
 
 
