@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
         ("level", pa.string()),
     ]
 )
-DO = "name the project that trained it with --project, or train again with `lqmodel train`"
+DO = "name the project that trained it with --project, or train again: `lqmodel train` keeps them"
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,7 +94,7 @@ def compare_policies(bundle: Bundle, held: HeldOut | None, asked: Asked | None =
     seed = bundle.declarations.model.classifier.seed
     now = _compared(_said(stages.sales_ready), True, bundle.policy, held, value, seed)
     now = replace(now, notes=tuple(bundle.metrics["policy"]["notes"]))
-    rows = []
+    rows: list[Compared] = []
     for ready in _settings(stages, held, asked, value, now):
         solved = solve_policy(
             _with(stages, ready), bundle.calibrator, bundle.declarations.model.zone, held.replay()

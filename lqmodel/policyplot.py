@@ -17,8 +17,8 @@ from lqmodel.reasons.drawing import BLUE, GREY, ORANGE
 
 Json = Mapping[str, Any]
 NAME: Final = "policies"
-APART: Final = 0.085
-"""How far apart, as a share of the axis, two labels must stand."""
+LABEL: Final = (0.145, 0.055)
+"""Width and height of a label, as shares of the axes."""
 
 
 def draw(comparison: Json) -> Figure:
@@ -38,9 +38,9 @@ def _drawn(comparison: Json) -> Figure:
     rows = [one for one in comparison["settings"] if one["precision"] is not None]
     valued = [one for one in comparison["settings"] if one["value_per_week"] is not None]
     if valued:
-        figure, (top, below) = canvas(5.0, (0.42, 0.47), (0.10, 0.24), left=0.17)
+        figure, (top, below) = canvas(5.2, (0.44, 0.46), (0.145, 0.22), left=0.17)
     else:
-        figure, (top,) = canvas(3.9, (0.14, 0.70))
+        figure, (top,) = canvas(4.0, (0.19, 0.65))
         below = None
     reach = 1.08 * max([one["per_week"] for one in comparison["settings"]] + [1.0])
     _precision(top, rows, reach)
@@ -50,22 +50,24 @@ def _drawn(comparison: Json) -> Figure:
         top.tick_params(labelbottom=False)
     last = top if below is None else below
     last.set_xlabel("first handoffs a week")
+    said = "≥ the probability from which leads are handed over"
+    figure.text(0.94, 0.015, said, ha="right", va="bottom", fontsize=8.5)
     return figure
 
 
 def _precision(axes: Axes, rows: Sequence[Json], reach: float) -> None:
     limit = min(1.0, 1.18 * max((one["precision"]["high"] for one in rows), default=0.5))
-    taken: list[float] = []
+    taken: list[tuple[float, float]] = []
     for one in sorted(rows, key=lambda one: not one["in_force"]):  # the one in force is never without a label
         x, seen = one["per_week"], one["precision"]
         colour = ORANGE if one["in_force"] else BLUE
         axes.plot([x, x], [seen["low"], seen["high"]], color=colour, linewidth=1.6)
-        if all(abs(x - other) >= APART * reach for other in taken):
-            taken.append(x)
-            near = [other for other in rows if abs(x - other["per_week"]) < APART * reach]
-            over = max(other["precision"]["high"] for other in near) + 0.02 * limit
-            label = f"≥ {one['threshold'] * 100:.3g}%"
-            axes.text(x, over, label, ha="center", va="bottom", fontsize=8.5)
+        near = [other for other in rows if abs(x - other["per_week"]) < LABEL[0] / 2 * reach]
+        y = max(other["precision"]["high"] for other in near) + 0.02 * limit
+        if all(abs(x - a) >= LABEL[0] * reach or abs(y - b) >= LABEL[1] * limit for a, b in taken):
+            taken.append((x, y))
+            label = f"≥ {one['threshold'] * 100:.1f}".removesuffix(".0") + "%"
+            axes.text(x, y, label, ha="center", va="bottom", fontsize=8.5)
     _marks(axes, rows, "precision")
     axes.set_xlim(0, reach)
     axes.set_ylim(0, limit)
