@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -152,9 +153,10 @@ class Comparison:
         """Return a row for each setting, its name the index; intervals as low and high."""
         import pandas as pd
 
-        rows = []
+        rows, nobody = [], Estimate(math.nan, math.nan, math.nan)
         for one in self.settings:
-            seen = one.precision
+            seen = one.precision or nobody
+            brought = math.nan if one.value_per_week is None else one.value_per_week
             rows.append(
                 {
                     "in_force": one.in_force,
@@ -163,14 +165,14 @@ class Comparison:
                     "at_start": one.at_start,
                     "leads": one.leads,
                     "wins": one.wins,
-                    "precision": seen and seen.value,
-                    "precision_low": seen and seen.low,
-                    "precision_high": seen and seen.high,
+                    "precision": seen.value,
+                    "precision_low": seen.low,
+                    "precision_high": seen.high,
                     "found": one.found,
                     "recall": one.recall.value,
                     "recall_low": one.recall.low,
                     "recall_high": one.recall.high,
-                    "value_per_week": one.value_per_week,
+                    "value_per_week": brought,
                 }
             )
         return pd.DataFrame(rows, index=pd.Index([one.name for one in self.settings], name="setting"))

@@ -87,7 +87,8 @@ def _values(axes: Axes, rows: Sequence[Json]) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: amount(value))
     axes.set_ylabel("value a week")
     axes.grid(color=INK, alpha=0.12, linewidth=0.7)
-    axes.locator_params(axis="both", nbins=5)
+    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="y", nbins=5)
     axes.margins(y=0.15)
 
 

@@ -20,7 +20,7 @@ COMMANDS = "init check simulate train evaluate predict explain handoffs nurture 
 NAMES = "Bundle LeadClassifier LqmodelError Model Project Snapshots __version__ load_model open_project"
 MEMBERS: dict[type[Any], str] = {
     Project: "files sources settings root check declarations inputs ledger load_model points register tracker train training_set",
-    Model: "bundle trained root quality evaluate explain explain_all nurture predict probability save what_would_help",
+    Model: "bundle trained root quality compare_policies evaluate explain explain_all nurture predict probability save what_would_help",
     Snapshots: """table columns declarations counts as_of created groups lead_ids won fact features split take
         to_pandas""",
     Quality: """snapshots leads groups wins base_rate log_loss brier auc average_precision ece lift_at_10 gains

@@ -11,6 +11,7 @@ from typing import Any
 
 import lqmodel
 from lqmodel.audit import Audit, Finding
+from lqmodel.comparison import Compared, Comparison
 from lqmodel.counterfactual import Helpful, Nearest, NurtureList
 from lqmodel.evaluation import Band, Estimate, Quality
 from lqmodel.reasons import Change, Help, LeadExplanation, Move, NurtureStep, Reason, Way
@@ -33,7 +34,7 @@ RETURNED = (
         Attributions,
         Drawing,
     ),
-    *(Help, Way, NurtureStep, NurtureList, Nearest, Helpful),
+    *(Help, Way, NurtureStep, NurtureList, Nearest, Helpful, Comparison, Compared),
 )
 """What the methods of the public classes give back."""
 
