@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from lqmodel.errors import NoInput
+from lqmodel.errors import NoInput, UsageError, listing
 from lqmodel.files import write_file
 
 FOLDERS = ("features", "models")
+SOURCES = "features/sources.toml"
 
 
 def example_files() -> dict[str, bytes]:
@@ -27,6 +28,29 @@ def example_files() -> dict[str, bytes]:
         if found:
             return dict(sorted(found.items()))
     raise NoInput("the example's declarations are missing from this installation", do="install lqmodel again")
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder in which the example would stand among another project's files.
+
+    Raises
+    ------
+    UsageError
+    """
+    ours = example_files()
+    theirs = [
+        name
+        for part in FOLDERS
+        for path in sorted((folder / part).glob("*.toml"))
+        if (name := f"{part}/{path.name}") not in ours
+    ]
+    if not theirs and not (folder / SOURCES).exists() and (folder / "data").is_dir():
+        theirs = [f"data/{path.name}" for path in sorted((folder / "data").iterdir())]
+    if theirs:
+        raise UsageError(
+            f"{folder} holds files of another project: {listing(theirs)}",
+            do="name a folder of its own, such as `lqmodel demo lqmodel-demo`",
+        )
 
 
 def write_example(folder: Path) -> None:

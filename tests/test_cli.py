@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 from conftest import Ended
-from projects import AS_OF, Trained, contents, write_company, write_flat_leads
+from projects import AS_OF, Trained, contents, write_company, write_flat, write_flat_leads
 
 from lqmodel import errors, load_model
 from lqmodel.cli import app
 from lqmodel.errors import LqmodelError
+from lqmodel.runs import Run
 from lqmodel.version import VERSION
 
 SCRIPT = Path(sys.executable).with_name("lqmodel")
@@ -296,6 +299,18 @@ def test_simulate_writes_the_four_tables(tmp_path: Path, lqmodel: Callable[..., 
     assert ended.out.startswith("50 leads, ")
 
 
+def test_the_demo_does_not_mix_with_another_project(tmp_path: Path, lqmodel: Callable[..., Ended]) -> None:
+    write_flat(tmp_path / "mine")
+    before = contents(tmp_path / "mine")
+    lqmodel("demo", tmp_path / "mine").refused(
+        2, "files of another project: features/fit.toml", "models/flat.toml"
+    )
+    assert contents(tmp_path / "mine") == before
+    (tmp_path / "home" / "data").mkdir(parents=True)
+    (tmp_path / "home" / "data" / "leads.parquet").write_text("mine")
+    lqmodel("demo", tmp_path / "home").refused(2, "data/leads.parquet")
+
+
 @pytest.mark.slow
 def test_demo_goes_the_whole_way(tmp_path: Path, lqmodel: Callable[..., Ended]) -> None:
     root = tmp_path / "demo"
@@ -311,7 +326,21 @@ def test_demo_goes_the_whole_way(tmp_path: Path, lqmodel: Callable[..., Ended]) 
         "done",
     ):
         assert told in ended.out
-    runs = [p for p in (root / "scores").iterdir() if not p.is_symlink()]
+    runs = sorted(p for p in (root / "scores").iterdir() if not p.is_symlink())
     assert len(runs) == 2
+    answered = re.search(
+        r"feedback  ([\d,]+ \w+, )*[\d,]+ \w+ of ([\d,]+) handoffs \((\d+) taken, 0 held", ended.out
+    )
+    assert answered
+    assert int(answered[3]) == 2 * min(int(answered[2]), 100), "a call and a decision each"
+    moved = Run.open(runs[1]).table.filter(pc.equal(pc.field("cause"), "accepted"))
+    assert len(moved) > 0
+    assert set(moved["stage"].to_pylist()) == {"SAL"}
+    assert "accepted         " in ended.out
+    assert "the ledger holds" in lqmodel("history", "--verify", "--project", root).out
+    again = lqmodel("demo", root, "--leads", 700)
+    assert again.code == 0, again.err
+    assert f"(0 taken, {answered[3]} held already, 0 set aside)" in again.out
+    assert sorted(p for p in (root / "scores").iterdir() if not p.is_symlink()) == runs
     command = ended.out.split("next      lqmodel ")[-1].split()
     assert lqmodel(*command).code == 0, "the next step that it names works"
