@@ -154,8 +154,11 @@ class Project:
         ------
         UsageError
             No points are declared.
+        Refused
+            The rules are not those that were signed.
         """
         declarations = self.declarations(name)
+        declarations.check_signed()
         when = moment(PointsTable.of(declarations), as_of)
         spoken = self.settings.language_of(language, declarations.model.language)
         return score_by_points(

@@ -104,8 +104,16 @@ def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[],
     """
     parts: dict[str, dict[str, Any]] = {}
     everything = (*declarations.features, *declarations.facts)
-    notices = [*inputs.notices, *translation_notices(everything, declarations.model.language)]
+    notices = [
+        *declarations.draft_notices(),
+        *inputs.notices,
+        *translation_notices(everything, declarations.model.language),
+    ]
     found, refused = None, None
+    try:
+        declarations.check_signed()
+    except Refused as error:
+        refused = error
     try:
         snapshots = training_set()
         notices += [f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())]
@@ -117,7 +125,7 @@ def check(declarations: Declarations, inputs: Inputs, training_set: Callable[[],
         check_held_out(test)
         check_to_learn_from(train, test)
     except Refused as error:
-        refused = error
+        refused = refused or error
     sources = {
         source: f"{facts.rows:>11,} rows  {inputs.uris[source]}"
         for source, facts in sorted(inputs.facts.items())

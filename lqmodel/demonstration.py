@@ -18,6 +18,7 @@ from lqmodel.example import check_free, write_example
 from lqmodel.files import write_file
 from lqmodel.handoff import handoff_text
 from lqmodel.ledger import Ledger, Spoken, read_feedback
+from lqmodel.moving import moves
 from lqmodel.report import render
 from lqmodel.roster import ID
 from lqmodel.runs import Run, previous_run, write_run
@@ -111,11 +112,16 @@ class _Nights:
         before = previous_run(self.folder / SCORES, self.bundle, as_of)
         acts = self.ledger.acts(self.bundle.declarations.name, as_of)
         scores = score(self.bundle, self.folder, {}, as_of, before, acts=acts, barred=self.ledger.barred())
+        moving = moves(scores, before, self.bundle.policy, self.bundle.declarations)
+        if moving is not None:
+            moving.check(model.handoffs.at_most_moving)
         run = write_run(scores, self.folder / SCORES, self.address)
         recorded = self.ledger.record(run, self.now, model.handoffs, model.zone)[-1]
         self.tell(f"scored the open leads as of {iso(as_of)}")
         self.say(run.summary())
         self.say(f"ledger    {recorded.transitions:,} moves, {recorded.handoffs:,} handoffs")
+        if moving is not None:
+            self.say(str(moving))
         return run
 
     def hear(self, run: Run, seed: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from lqmodel.errors import NoInput, UsageError, listing
@@ -18,13 +20,7 @@ def example_files() -> dict[str, bytes]:
     An installed wheel carries them inside the package; a checkout has them at its root.
     """
     for root in (files("lqmodel") / "example", files("lqmodel") / ".."):
-        found = {
-            f"{folder}/{item.name}": item.read_bytes()
-            for folder in FOLDERS
-            if (root / folder).is_dir()
-            for item in (root / folder).iterdir()
-            if item.name.endswith(".toml")
-        }
+        found = {name: data for folder in FOLDERS for name, data in _files(root / folder, folder)}
         if found:
             return dict(sorted(found.items()))
     raise NoInput("the example's declarations are missing from this installation", do="install lqmodel again")
@@ -51,6 +47,15 @@ def check_free(folder: Path) -> None:
             f"{folder} holds files of another project: {listing(theirs)}",
             do="name a folder of its own, such as `lqmodel demo lqmodel-demo`",
         )
+
+
+def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield relative path and content of every TOML file below a folder."""
+    for item in folder.iterdir() if folder.is_dir() else ():
+        if item.is_dir():
+            yield from _files(item, f"{name}/{item.name}")
+        elif item.name.endswith(".toml"):
+            yield f"{name}/{item.name}", item.read_bytes()
 
 
 def write_example(folder: Path) -> None:

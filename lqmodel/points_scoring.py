@@ -115,6 +115,7 @@ def score_by_points(
             *later_facts(inputs, as_of),
         ),
         language=language,
+        signed=declarations.signature,
     )
 
 

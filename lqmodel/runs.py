@@ -245,9 +245,8 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
         The run that ``latest`` points to was changed.
     """
     out = Path(out)
-    when = "undated" if scores.as_of is None else iso(scores.as_of).replace(":", "")
     run_id = scores.run_id
-    folder = out / f"{when}-{run_id}"
+    folder = _folder(scores, out)
 
     def fill(building: Path) -> None:
         write_parquet(scores.table, building / "scores.parquet")
@@ -267,6 +266,16 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     if _is_newest(run, out / LATEST):
         point_symlink(out / LATEST, folder.name)
     return run
+
+
+def stands(scores: Scores, out: Path) -> bool:
+    """Whether this very run was written already, whole."""
+    return _is_whole(_folder(scores, Path(out)))
+
+
+def _folder(scores: Scores, out: Path) -> Path:
+    when = "undated" if scores.as_of is None else iso(scores.as_of).replace(":", "")
+    return out / f"{when}-{scores.run_id}"
 
 
 def _is_whole(folder: Path) -> bool:
@@ -302,6 +311,7 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
             "makeup": None if scores.makeup is None else scores.makeup.to_json(),
         },
         "agreement": scores.agreement,
+        "signed": None if scores.signed is None else scores.signed.to_json(),
         "language": scores.language.name,
         "policy": scores.policy,
         "cutoffs": dict(scores.cutoffs),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lqmodel import engine
 from lqmodel.barring import OBJECTS, Kept
-from lqmodel.declarations import Declarations, Handoffs
+from lqmodel.declarations import Declarations, Handoffs, Signature
 from lqmodel.engine import KEY, fetch
 from lqmodel.errors import NoInput, Refused, nearest
 from lqmodel.files import canonical, sha256
@@ -103,6 +103,8 @@ class Scores:
         What its reasons are worded in.
     makeup : Makeup or None
         What its probabilities rest on; None by points.
+    signed : Signature or None
+        Who signed the agreement, when, and its hash; None where it is a draft, or there is none.
     """
 
     model: str
@@ -122,6 +124,7 @@ class Scores:
     skew: tuple[Skew, ...] = ()
     language: Language = ENGLISH
     makeup: Makeup | None = None
+    signed: Signature | None = None
 
     @property
     def run_id(self) -> str:

@@ -143,6 +143,7 @@ def score(
         skew=skew,
         language=language,
         makeup=Makeup.of(bundle),
+        signed=declarations.signature,
     )
 
 

@@ -51,15 +51,20 @@ def train(
     Raises
     ------
     LeakageFound, NoSignal, TooFewWins, Refused
-        What was found; each says what to do.
+        What was found, or rules that are not those that were signed; each says what to do.
     """
     declarations = snapshots.declarations
+    declarations.check_signed()
     found = audit(snapshots, inputs)
     found.raise_if_stopped()
     tuning, evaluated = evaluate_recipe(snapshots, threads, tune_seconds)
     shipped = fit(snapshots, threads, tuning.parameters if tuning else None)
     policy = carried(evaluated.solved.policy, declarations.model.stages, shipped.calibration.calibrator)
-    notices = (*inputs.notices, *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())))
+    notices = (
+        *declarations.draft_notices(),
+        *inputs.notices,
+        *(f"{n} snapshots {why}" for why, n in sorted(snapshots.counts.items())),
+    )
     metrics = {
         **evaluated.to_json(),
         "audit": found.to_json(),

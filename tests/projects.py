@@ -22,6 +22,8 @@ AS_OF = "2024-12-30T00:00Z"
 WHEN = to_microseconds(AS_OF, None)
 QUICK = "\n[classifier]\nmax_rounds = 25\nlearning_rate = 0.2\nrepeats = 2\nfolds = 3\n"
 
+SIGNED_HANDOFFS = "[handoffs]\nat_most_moving = 0.15\n"
+
 FLAT_SOURCES = """
 [leads]
 uri = "leads.csv"
@@ -89,6 +91,14 @@ def write_company(root: Path, leads: int = 1500) -> None:
     model = root / "models" / "lead_conversion.toml"
     model.write_text(model.read_text().replace('test = "120d"', 'test = "60d"') + QUICK)
     simulate(root / "data", Company(leads=leads, days=400, seed=1))
+
+
+def agree_on(root: Path, rules: str = "") -> Path:
+    """Give the company other rules for handoffs, as a draft that nobody has signed; return the model's file."""
+    model = root / "models" / "lead_conversion.toml"
+    model.write_text(model.read_text().replace(SIGNED_HANDOFFS, "") + rules)
+    shutil.rmtree(root / "models" / "agreements")
+    return model
 
 
 def write_flat(root: Path, leads: int = 600, seed: int = 0, win: Callable[[bool], bool] = bool) -> Path:

@@ -46,7 +46,7 @@ COMMANDS = (
     "serve",
     "demo",
 )
-GROUPS = {"policy": ("compare",)}
+GROUPS = {"policy": ("compare", "sign")}
 HEAVY = ("lightgbm", "mlflow", "sklearn", "scipy", "pandas", "shap", "matplotlib", "optuna")
 
 

@@ -20,7 +20,7 @@ from typer.main import get_command
 
 import docs
 from lqmodel import cli
-from lqmodel.declarations import VERBS, Model, ProjectFiles, Source
+from lqmodel.declarations import VERBS, Model, ProjectFiles, SignedRules, Source
 from lqmodel.declarations.base import Declared
 from lqmodel.errors import exit_codes
 from lqmodel.settings import Settings
@@ -107,7 +107,7 @@ def test_every_verb_and_every_key_is_told_with_its_meaning() -> None:
     page = _read("declarations.md")
     for verb in VERBS:
         assert f"### verb = '{verb}'" in page
-    for declared in (*VERBS.values(), *_tables(Source), *_tables(Model)):
+    for declared in (*VERBS.values(), *_tables(Source), *_tables(Model), SignedRules):
         assert declared.__doc__, declared
         for key, field in declared.model_fields.items():
             assert f"| `{field.alias or key}` |" in page

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from conftest import Ended
 from nights import rows
-from projects import AS_OF, Trained, write_flat
+from projects import AS_OF, Trained, agree_on, write_flat
 
 from lqmodel.api import open_project
 from lqmodel.bundle import Bundle
@@ -43,8 +43,7 @@ world = { people = ["cem"] }
 def project(company: Trained, tmp_path: Path) -> Path:
     """The small company, whose rules for handoffs were written after training."""
     root = company.copy(tmp_path / "project")
-    model = root / "models" / "lead_conversion.toml"
-    model.write_text(model.read_text() + RULES)
+    agree_on(root, RULES)
     return root
 
 

@@ -194,6 +194,25 @@ def test_the_command_line_says_it_all(project: Path, lqmodel: Callable[..., Any]
     assert as_json["model"]["version"].startswith("points-")
 
 
+def test_what_points_would_move_is_told_without_writing(
+    company: Trained, project: Path, lqmodel: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    common = ("--project", project, "--output", out)
+    assert lqmodel("predict", "--model", company.bundle_folder, *common, "--as-of", BEFORE).code == 0
+    first = contents(out)
+    ended = lqmodel("predict", "--points", *common, "--as-of", AS_OF, "--dry-run")
+    assert ended.code == 0
+    assert "\nmoves     " in ended.out
+    assert "another model" in ended.out
+    assert "\ndiffers   the policy is " in ended.out
+    lqmodel("predict", "--points", *common, "--as-of", AS_OF).refused(
+        1, "leads change stage at once", "--let-move"
+    )
+    assert contents(out) == first
+    assert lqmodel("predict", "--points", *common, "--as-of", AS_OF, "--let-move").code == 0
+
+
 def test_who_objects_gets_no_points_either(
     project: Path, lqmodel: Callable[..., Any], tmp_path: Path
 ) -> None:

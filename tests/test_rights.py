@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from killed import DAY
 from nights import Databases, rows, write_night
-from projects import AS_OF, WHEN, Trained, change
+from projects import AS_OF, WHEN, Trained, agree_on, change
 from test_ledger import run_sql
 from test_nightly import FIRST, HOUR, RULES, night
 
@@ -512,8 +512,7 @@ def test_purge_never_takes_the_run_that_the_next_goes_on_from(ledger: Ledger, tm
 
 def test_scoring_after_an_erasure(company: Trained, tmp_path: Path) -> None:
     root = company.copy(tmp_path / "project")
-    model = root / "models" / "lead_conversion.toml"
-    model.write_text(model.read_text() + RULES)
+    agree_on(root, RULES)
     run = night(root, FIRST)
     ledger, lead = Ledger.of(root), run.handoffs()[0]["lead_id"]
     erase(ledger, [root / "scores"], lead, PERSON, FIRST + 5 * HOUR)

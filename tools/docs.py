@@ -23,7 +23,17 @@ from typer.main import get_command
 
 from lqmodel import cli, errors
 from lqmodel.classifier import LeadClassifier
-from lqmodel.declarations import VERBS, DeclaredFeature, Duration, Feature, Model, ProjectFiles, Source
+from lqmodel.declarations import (
+    VERBS,
+    DeclaredFeature,
+    Duration,
+    Feature,
+    Model,
+    ProjectFiles,
+    SignedRules,
+    Source,
+)
+from lqmodel.declarations.agreement import Day
 from lqmodel.declarations.base import Declared, short
 from lqmodel.declarations.crm import LEAD_ID, Levels, Page, Pairs, Said
 from lqmodel.declarations.handoffs import Absences, Teams
@@ -85,6 +95,7 @@ VALUES: tuple[tuple[Any, str, str], ...] = (
         "absences",
         "a table of person = a first and a last day, or a list of such pairs: `{ a = ['2026-01-05', '2026-01-16'] }`",
     ),
+    (Day, "day", "`2026-01-15`"),
     (Wake, "sleep", "a duration, or `'never'`: without a date"),
     (Whole, "whole number or table", "`40`, or by level `{ north = 25, south = 15 }`"),
     (Amounts, "number or table", "`9000`, or by level `{ small = 4000, large = 50000 }`"),
@@ -182,6 +193,7 @@ def declarations_page() -> str:
     parts += ["## Models: models/NAME.toml", *_keys(Model)]
     for path, declared in _tables(Model, ()):
         parts += [f"### [{'.'.join(path)}]", *_keys(declared)]
+    parts += ["## Agreements: models/agreements/NAME/VERSION.toml", *_keys(SignedRules)]
     return page("Declarations", *parts)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,6 +90,11 @@ def right_now() -> int:
 def note(text: str) -> None:
     """Say something on stderr; data alone goes to stdout."""
     typer.echo(text, err=True)
+
+
+def today() -> date:
+    """Return this day, where the machine stands."""
+    return date.today()
 
 
 @contextmanager

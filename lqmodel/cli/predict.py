@@ -24,6 +24,7 @@ from lqmodel.cli.light import keep_out
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
+    from lqmodel.nightly import Proposal
     from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel predict --model models:/lead_conversion@champion --as-of today"
@@ -64,9 +65,21 @@ def command(
             show_default=False,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which leads would change stage, and why; write nothing.")
+    ] = False,
+    let_move: Annotated[
+        bool,
+        typer.Option(
+            "--let-move",
+            help="Let this one run move more leads at once than [handoffs] at_most_moving allows.",
+        ),
+    ] = False,
     format: FormatOption = Format.text,
 ) -> None:
     """Score all leads at one moment and write a run: whole or not at all."""
+    if dry_run and (crm is not None or record):
+        raise UsageError("--dry-run writes nothing", do="leave --crm and --record out")
     out = project / "scores" if output is None else output
     sources = pairs(source)
     if crm is not None:
@@ -74,14 +87,20 @@ def command(
 
         check_declared(crm, project)
     if points:
-        run, notices = _by_points(model, name, project, sources, as_of, out, language, record)
+        proposed = _by_points(model, name, project, sources, as_of, out, language, record)
     elif name is not None:
         raise UsageError(
             f"--name {name!r} names a points table",
             do="add --points, or name a model with --model models:/NAME@champion",
         )
     else:
-        run, notices = _by_model(model, project, sources, as_of, out, language, record)
+        proposed = _by_model(model, project, sources, as_of, out, language, record)
+    if dry_run:
+        _dry_run(proposed, format)
+        return
+    if proposed.moving is not None and proposed.moving.other_rules:
+        note(f"{proposed.moving}\n")
+    run, notices = proposed.keep(out, let_move)
     for text in notices:
         note(f"notice: {text}")
     if format is Format.json:
@@ -90,6 +109,15 @@ def command(
         typer.echo(run.summary())
     if crm is not None:
         _for_crm(run, crm, project, sources)
+
+
+def _dry_run(proposed: Proposal, format: Format) -> None:
+    for text in proposed.notices():
+        note(f"notice: {text}")
+    if format is Format.json:
+        print_json(proposed.to_json())
+    else:
+        typer.echo(str(proposed))
 
 
 def _for_crm(run: Run, crm: str, project: Path, sources: dict[str, str]) -> None:
@@ -110,7 +138,7 @@ def _by_model(
     out: Path,
     language: str | None,
     record: bool | None,
-) -> tuple[Run, tuple[str, ...]]:
+) -> Proposal:
     from lqmodel.api import moment
     from lqmodel.locating import ADDRESS_PREFIX, find_model
     from lqmodel.nightly import Night, handled
@@ -130,7 +158,7 @@ def _by_model(
         before = previous_run(out, bundle, when)
         acts = night.acts(bundle.declarations.name, when)
         scores = score(bundle, root, sources, when, before, settings.threads, spoken, acts, night.barred())
-    return night.keep(scores, out, address)
+    return night.propose(scores, before, bundle.policy, bundle.declarations, address)
 
 
 def _by_points(
@@ -142,7 +170,7 @@ def _by_points(
     out: Path,
     language: str | None,
     record: bool | None,
-) -> tuple[Run, tuple[str, ...]]:
+) -> Proposal:
     from lqmodel.api import moment, open_project
     from lqmodel.nightly import Night
     from lqmodel.points import PointsTable
@@ -164,4 +192,4 @@ def _by_points(
         scores = score_by_points(
             declarations, opened.root, sources, when, before, settings.threads, spoken, acts, night.barred()
         )
-    return night.keep(scores, out, f"models/{declarations.name}.toml")
+    return night.propose(scores, before, table.policy(), declarations, f"models/{declarations.name}.toml")

@@ -1,7 +1,8 @@
 """The frozen, typed mirror of a project's TOML files."""
 
+from lqmodel.declarations.agreement import Signature, SignedRules
 from lqmodel.declarations.feature import Column, Feature
-from lqmodel.declarations.handoffs import Absence, Handoffs, Owners, Sample, Team
+from lqmodel.declarations.handoffs import Absence, Handoffs, Owners, Promised, Sample, Team
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Points, Worth
 from lqmodel.declarations.project import Declarations, DeclaredFeature, ProjectFiles
@@ -64,10 +65,13 @@ __all__ = [
     "Owners",
     "Points",
     "ProjectFiles",
+    "Promised",
     "Recency",
     "SalesReady",
     "Sample",
     "Share",
+    "Signature",
+    "SignedRules",
     "Source",
     "Stages",
     "Sum",

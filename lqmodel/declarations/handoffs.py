@@ -184,8 +184,8 @@ class Retention(Declared):
     audit: Length | None = Field(None, description="who saw or changed what")
 
 
-class Handoffs(Declared):
-    """What happens to a handoff. `predict` and `record` read it from the project, so that it may change without training."""
+class Promised(Declared):
+    """What both teams promise of a handoff, and sign."""
 
     respond_within: Length | None = Field(
         None, description="until when sales answers, counted from when the handoff was recorded"
@@ -194,12 +194,14 @@ class Handoffs(Declared):
         None,
         description="an unanswered one goes back to marketing, and rests so long; default: it is only listed",
     )
-    owners: Owners = Field(Owners(), description="who gets it")
     sample: Sample | None = Field(None, description="leads below the threshold that may be worked")
-    retention: Retention = Field(Retention(), description="how long what is known of it is kept")
+    at_most_moving: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="a run in which more than this share of the leads change stage is refused; default: none is",
+    )
 
     @model_validator(mode="after")
-    def _deadline(self) -> Handoffs:
+    def _deadline(self) -> Promised:
         if self.return_for is not None and self.respond_within is None:
             raise Misfit(
                 "needs respond_within: without it no handoff is overdue",
@@ -207,3 +209,10 @@ class Handoffs(Declared):
                 do="add respond_within = '2d', or take return_for out",
             )
         return self
+
+
+class Handoffs(Promised):
+    """What happens to a handoff. `predict` and `record` read it from the project, so that it may change without training."""
+
+    owners: Owners = Field(Owners(), description="who gets it")
+    retention: Retention = Field(Retention(), description="how long what is known of it is kept")

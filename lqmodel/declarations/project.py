@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lqmodel.declarations.base import suggestion
+from lqmodel.declarations.agreement import (
+    Signature,
+    Signed,
+    agreement_file,
+    check_signed,
+    draft_notices,
+    same_stages,
+)
+from lqmodel.declarations.base import plain, suggestion
 from lqmodel.declarations.checking import (
     SOURCES_FILE,
     UNTIMED,
@@ -22,7 +29,6 @@ from lqmodel.declarations.checking import (
 )
 from lqmodel.declarations.checking_points import check_points
 from lqmodel.declarations.feature import Column, DeclaredFeature
-from lqmodel.declarations.handoffs import Handoffs
 from lqmodel.declarations.loading import TomlFile, load_features, load_model, load_sources
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.points import Worth
@@ -31,6 +37,8 @@ from lqmodel.errors import NoInput, UsageError
 
 BESIDE = ("crm", "handoffs")
 """Tables of a model that say what follows from a score: they may change without another model."""
+SIGNED = "signed"
+"""Under this name stored declarations hold the agreement that was signed."""
 __all__ = ["SOURCES_FILE", "UNTIMED", "Declarations", "DeclaredFeature", "ProjectFiles"]
 
 
@@ -48,6 +56,20 @@ class Declarations:
     features: tuple[DeclaredFeature, ...]
     facts: tuple[DeclaredFeature, ...]
     raw: Mapping[str, Any]
+    signed: Signed | None = None
+
+    @property
+    def signature(self) -> Signature | None:
+        """Who signed the agreement that the model names; None as long as it is a draft, or there is none."""
+        return None if self.signed is None else self.signed.signature
+
+    def check_signed(self) -> None:
+        """Refuse rules that are not those that were signed under the version that the model names."""
+        check_signed(self.name, self.model, self.signed)
+
+    def draft_notices(self) -> tuple[str, ...]:
+        """Say that nobody has signed the agreement that the model names, where that is so."""
+        return draft_notices(self.name, self.model, self.signed)
 
     def columns(self) -> tuple[Column, ...]:
         """Return the model's columns, sorted by name."""
@@ -93,8 +115,8 @@ class Declarations:
         return {name: self.sources[name] for name in sorted(names)}
 
     def fingerprint(self) -> str:
-        """SHA-256 of what scores rest on: the declarations without the addresses of the data, and without `BESIDE`."""
-        raw = {k: v for k, v in self.raw.items() if k != "sources"}
+        """SHA-256 of what scores rest on: the declarations without the addresses of the data, without `BESIDE`, without who signed."""
+        raw = {k: v for k, v in self.raw.items() if k not in ("sources", SIGNED)}
         raw["model"] = {k: v for k, v in self.raw["model"].items() if k not in BESIDE}
         raw["sources"] = {
             name: {k: v for k, v in table.items() if k != "uri"}
@@ -102,22 +124,35 @@ class Declarations:
         }
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
-    def handled(self, handoffs: Handoffs) -> Declarations:
-        """Return these declarations with other rules for handoffs, which are no part of what a model learnt."""
-        return replace(self, model=self.model.model_copy(update={"handoffs": handoffs}))
+    def handled(self, model: Model, signed: Signed | None) -> Declarations:
+        """Return these declarations with the rules for handoffs of a project, which are no part of what a model learnt.
+
+        With its agreement too, where that leaves the stages as they are here: signing needs no training.
+
+        Parameters
+        ----------
+        model : Model
+            What the project declares now.
+        signed : Signed or None
+            What was signed of it.
+        """
+        same = model.agreement is not None and same_stages(model.stages, self.model.stages)
+        agreed = {"agreement": model.agreement} if same else {}
+        changed = self.model.model_copy(update={"handoffs": model.handoffs, **agreed})
+        return replace(self, model=changed, signed=signed if same else self.signed)
 
     def to_json(self) -> dict[str, Any]:
         """Return a copy that :meth:`from_json` takes, of JSON values only."""
-        return {"name": self.name, **_plain(self.raw)}
+        return {"name": self.name, **plain(self.raw)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Declarations:
         """Check declarations again that :meth:`to_json` wrote; refusals then name no lines."""
         files = {name: TomlFile(f"features/{name}.toml", table) for name, table in values["features"].items()}
         sources = TomlFile(f"features/{SOURCES_FILE}.toml", values["sources"])
-        return _assemble(
-            values["name"], TomlFile(f"models/{values['name']}.toml", values["model"]), sources, files
-        )
+        name, stored = values["name"], values.get(SIGNED)
+        signed = None if stored is None else TomlFile(f"{stored.get('version')}.toml", stored)
+        return _assemble(name, TomlFile(f"models/{name}.toml", values["model"]), sources, files, signed)
 
 
 @dataclass(frozen=True)
@@ -128,6 +163,7 @@ class ProjectFiles:
     sources: TomlFile
     features: Mapping[str, TomlFile]
     models: Mapping[str, TomlFile]
+    agreements: Mapping[str, TomlFile | None] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path) -> ProjectFiles:
@@ -155,7 +191,8 @@ class ProjectFiles:
             if p.stem != SOURCES_FILE
         }
         models = {p.stem: TomlFile.read(p, root) for p in sorted((root / "models").glob("*.toml"))}
-        return cls(root, sources, features, models)
+        agreements = {name: agreement_file(root, name, file.values) for name, file in models.items()}
+        return cls(root, sources, features, models, agreements)
 
     def declarations(self, model: str | None = None) -> Declarations:
         """Check the declarations of one model; without a name, of the only one.
@@ -190,11 +227,15 @@ class ProjectFiles:
                 exists=sorted(self.models),
                 do=suggestion(name, self.models) or "name one of them",
             )
-        return _assemble(name, self.models[name], self.sources, self.features)
+        return _assemble(name, self.models[name], self.sources, self.features, self.agreements.get(name))
 
 
 def _assemble(
-    name: str, model_file: TomlFile, sources_file: TomlFile, files: Mapping[str, TomlFile]
+    name: str,
+    model_file: TomlFile,
+    sources_file: TomlFile,
+    files: Mapping[str, TomlFile],
+    signed_file: TomlFile | None = None,
 ) -> Declarations:
     sources = load_sources(sources_file)
     model = load_model(model_file)
@@ -215,11 +256,14 @@ def _assemble(
     # whole feature files stand in the fingerprint: a gate's fact may live in any of them
     needed = {item.file for item in facts}.union(model.features)
     raw = {
-        "sources": _plain(sources_file.values),
-        "features": {stem: _plain(files[stem].values) for stem in sorted(needed)},
-        "model": _plain(model_file.values),
+        "sources": plain(sources_file.values),
+        "features": {stem: plain(files[stem].values) for stem in sorted(needed)},
+        "model": plain(model_file.values),
     }
-    return Declarations(name, model, sources, features, facts, raw)
+    signed = None if signed_file is None else Signed.read(signed_file)
+    if signed is not None:
+        raw[SIGNED] = signed.raw
+    return Declarations(name, model, sources, features, facts, raw, signed)
 
 
 def _looked_at(line: Worth, item: DeclaredFeature) -> str:
@@ -246,14 +290,3 @@ def _declared(files: Mapping[str, TomlFile], sources: Mapping[str, Source]) -> d
 
 def _folders(root: Path) -> Iterable[str] | None:
     return sorted(f"{p.name}/" for p in root.iterdir() if p.is_dir()) if root.is_dir() else None
-
-
-def _plain(value: Any) -> Any:
-    """Turn TOML values into JSON values; dates become ISO text."""
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value
