@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from lqmodel.ledger.answers import REJECTED, STATUSES, Answer, Row
-from lqmodel.ledger.handing import HANDOFF, SAMPLE
+from lqmodel.ledger.handing import HANDOFF, JOINED, SAMPLE
 from lqmodel.metrics import wilson
 from lqmodel.reasons.words import clean, percent
 from lqmodel.stages import BANDS
@@ -59,6 +59,8 @@ class LoopReport:
     ----------
     handoffs : int
         Without joined ones and the sample.
+    joined : int
+        Leads that joined the handoff of their account.
     statuses : dict of str to int
         Handoffs by what became of them.
     acceptance : float or None
@@ -77,6 +79,7 @@ class LoopReport:
     """
 
     handoffs: int
+    joined: int
     statuses: dict[str, int]
     acceptance: float | None
     touched: int
@@ -120,6 +123,7 @@ def report(
     reasons = Counter(a.reason or NO_REASON for _, a in ours if a.status == REJECTED)
     return LoopReport(
         handoffs=len(ours),
+        joined=sum(h["kind"] == JOINED for h in handoffs),
         statuses={status: statuses[status] for status in STATUSES if statuses[status]},
         acceptance=sum(decided) / len(decided) if decided else None,
         touched=len(waits),
@@ -167,6 +171,8 @@ def _conversion(handoffs: Sequence[Row], won: Sequence[bool | None]) -> Iterable
 
 def _lines(r: LoopReport) -> Iterable[str]:
     yield f"{'handoffs':16} {r.handoffs:,}" + _listed(r.statuses)
+    if r.joined:
+        yield f"{'joined':16} {r.joined:,} further leads, in the handoff of their account"
     if r.acceptance is not None:
         yield f"{'accepted':16} {percent(r.acceptance)} of those decided on, or not answered in time"
     if r.hours_to_touch is not None:
