@@ -37,7 +37,7 @@ from lqmodel.engine import AS_OF, CREATED, KEY, OCCURRED, connect, fetch, materi
 from lqmodel.features import features
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.sweep import features_at, kernel, programme
-from lqmodel.sweep.keys import bytes_of, pack, width
+from lqmodel.sweep.keys import bytes_of, pack, sieve_of, width
 from lqmodel.sweep.records import as_floats, ordered
 
 DECLARED = declare()
@@ -248,12 +248,27 @@ def test_words_are_equal_exactly_where_ids_are(ids: list[str], bits: int) -> Non
     texts = ids[1:]
     longest = max((len(t.encode()) for t in texts), default=0)
     words, bucket = np.empty((len(texts), width(longest)), np.int64), np.empty(len(texts), np.int32)
-    pack(*bytes_of(column), bits, words, bucket)
+    pack(*bytes_of(column), bits, np.empty(0, np.int64), words, bucket)
     for i, one in enumerate(texts):
         assert 0 <= bucket[i] < 2**bits
         for j, other in enumerate(texts):
             assert (one == other) == (words[i] == words[j]).all()
             assert one != other or bucket[i] == bucket[j]
+
+
+@pytest.mark.parametrize("n", [1, 100, 20_000])
+def test_a_sieve_lets_all_its_leads_pass_and_few_others(n: int) -> None:
+    def packed(names: list[str], sieve: Any) -> tuple[Any, Any]:
+        words, bucket = np.empty((len(names), 3), np.int64), np.empty(len(names), np.int32)
+        pack(*bytes_of(pa.array(names)), 4, sieve, words, bucket)
+        return words, bucket
+
+    ours, others = [f"lead {i}" for i in range(n)], [f"lead {i}" for i in range(n, 2 * n + 20_000)]
+    words, bucket = packed(ours, np.empty(0, np.int64))
+    sieve = sieve_of(words)
+    assert len(sieve) * 64 < 16 * n + 128  # bits
+    assert (packed(ours, sieve)[1] == bucket).all()
+    assert (packed(others, sieve)[1] >= 0).mean() < 0.1
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=20))

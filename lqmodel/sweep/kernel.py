@@ -117,7 +117,7 @@ def _look_at(
 ) -> None:
     """Enter a fact: where its stretches begin and end."""
     m, occurred = as_of.shape[0], fact[p.occurred]
-    begin = _after(as_of, fact[p.usable])
+    begin = _after(as_of, fact[p.usable] + p.lag)
     if begin == m:
         return
     for k in range(ends.shape[0]):

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from lqmodel.compiled import entry, inner
 from lqmodel.engine import AS_OF, KEY
-from lqmodel.sweep.keys import LONGEST, bytes_of, pack, width
+from lqmodel.sweep.keys import LONGEST, bytes_of, pack, sieve_of, width
 from lqmodel.sweep.programme import Ints, Longs
 
 FACTS_OF_A_BUCKET = 10_000
@@ -35,6 +35,8 @@ class Layout(NamedTuple):
         Open addressing, a power of two of slots for each bucket: a lead, or −1.
     slot : ndarray of int32, shape (2^bits + 1,)
         First slot of each bucket.
+    sieve : ndarray of int64
+        Lets all leads pass and few other ids: `keys.sieve_of`.
     """
 
     bits: int
@@ -44,6 +46,7 @@ class Layout(NamedTuple):
     lead: Ints
     table: Ints
     slot: Ints
+    sieve: Longs
 
 
 def lay_out(snapshots: pa.Table, n_facts: int) -> tuple[Layout, pa.Table] | None:
@@ -68,7 +71,7 @@ def lay_out(snapshots: pa.Table, n_facts: int) -> tuple[Layout, pa.Table] | None
     n = len(ids)
     bits = min(11, (max(n_facts, n) // FACTS_OF_A_BUCKET).bit_length())
     words, bucket = np.empty((n, width(longest)), np.int64), np.empty(n, np.int32)
-    pack(*bytes_of(ids), bits, words, bucket)
+    pack(*bytes_of(ids), bits, np.empty(0, np.int64), words, bucket)
     as_of = np.array(snapshots[AS_OF], np.int64)  # its own, so that one sort of array is compiled for
     order, lead_of = np.empty(n, np.int32), np.empty(n, np.int32)
     lead, slot = np.zeros((1 << bits) + 1, np.int32), np.zeros((1 << bits) + 1, np.int32)
@@ -79,7 +82,8 @@ def lay_out(snapshots: pa.Table, n_facts: int) -> tuple[Layout, pa.Table] | None
     n_leads = _arrange(words, bucket, as_of, first, slot, table, lead, order, lead_of)
     ordered = lead_of[order]
     row = np.searchsorted(ordered, np.arange(n_leads + 1, dtype=np.int32)).astype(np.int32)
-    layout = Layout(bits, as_of[order], row, words[order[row[:-1]]], lead, table, slot)
+    words = words[order[row[:-1]]]
+    layout = Layout(bits, as_of[order], row, words, lead, table, slot, sieve_of(words))
     return layout, snapshots.take(pa.array(order))
 
 

@@ -17,7 +17,7 @@ from lqmodel.sweep.kernel import measure
 from lqmodel.sweep.layout import Layout, lay_out, line_up
 from lqmodel.sweep.plan import COVERED, plan
 from lqmodel.sweep.programme import NEVER, Ints, Longs, Measure
-from lqmodel.sweep.reading import reading
+from lqmodel.sweep.reading import lag_of, reading
 from lqmodel.sweep.records import Records, as_floats, gather
 
 BUDGET = 2 * 2**30
@@ -83,7 +83,7 @@ def _sweep(
     snapshots: ir.Table, facts: Facts, columns: Columns, layout: Layout, pool: ThreadPoolExecutor
 ) -> dict[str, pa.Array] | None:
     """Return the measures of one source; None if sums may be so large that floats cannot hold them."""
-    planned = plan(columns, layout.words.shape[1])
+    planned = plan(columns, layout.words.shape[1], lag_of(facts))
     items = [item for item, _ in columns]
     query = reading(facts, items, planned, int(layout.as_of.min()), int(layout.as_of.max()))
     p, n, n_buckets = planned.programme, len(layout.as_of), 1 << layout.bits

@@ -33,7 +33,7 @@ COVERED = (ActiveDays, Count, Decayed, Distinct, Max, Mean, Recency, Share, Sum,
 """The verbs that the sweep computes: all that aggregate."""
 
 
-def plan(columns: Sequence[tuple[DeclaredFeature, Column]], n_words: int) -> Plan:
+def plan(columns: Sequence[tuple[DeclaredFeature, Column]], n_words: int, lag: int | None) -> Plan:
     """Plan the sweep of one source.
 
     Parameters
@@ -42,11 +42,13 @@ def plan(columns: Sequence[tuple[DeclaredFeature, Column]], n_words: int) -> Pla
         Of verbs that are `COVERED`.
     n_words : int
         Words of a lead's id.
+    lag : int or None
+        How much later than it occurred every fact was known, microseconds; None if that varies.
     """
     found = _Found()
     for item, column in columns:
         found.add(item.feature, column)
-    return found.plan(n_words)
+    return found.plan(n_words, lag)
 
 
 class _Found:
@@ -118,9 +120,10 @@ class _Found:
     def _sum(self, total: Total) -> Measure:
         return Measure("sum", _number(self.sums, total))
 
-    def plan(self, n_words: int) -> Plan:
+    def plan(self, n_words: int, lag: int | None) -> Plan:
         """Put everything into arrays, those of one test together."""
-        n_tests, bits = len(self.tests), n_words + 2
+        n_tests, usable = len(self.tests), n_words + (lag is None)
+        bits = usable + 1
         first_value = bits - (-n_tests // BITS)
         half_lives = sorted({total.half_life for total in self.sums} - {0})
         numbered = [(total, row) for total, row in self.counts.items() if total.value < 0]
@@ -154,8 +157,9 @@ class _Found:
         different = sorted({stretch[:2] for stretch in stretches})
         programme = Programme(
             occurred=n_words,
-            usable=n_words + 1,
+            usable=usable,
             bits=bits,
+            lag=lag or 0,
             lengths=np.array(list(self.lengths), np.int64),
             counts=_table([row[2:] for row in counts], 2),
             count_of=_firsts([row[0] for row in counts], n_tests),

@@ -59,13 +59,15 @@ class Measure(NamedTuple):
 class Programme(NamedTuple):
     """What to compute of each fact that fits a condition.
 
-    Fields of a record: words of the lead's id, ``occurred`` and ``usable`` (when it had occurred and was known),
-    bits of the conditions that it fits, values.
+    Fields of a record: words of the lead's id, ``occurred`` and, unless the lag says it, ``usable`` (when it had
+    occurred and was known), bits of the conditions that it fits, values.
 
     Attributes
     ----------
     occurred, usable, bits : int
-        Fields of a record.
+        Fields of a record; ``usable`` is ``occurred`` where all facts are known equally late.
+    lag : int
+        How much later than ``usable`` says a fact counts, microseconds.
     lengths : ndarray of int64, shape (n_lengths,)
         How far back windows reach, microseconds.
     counts : ndarray of int32, shape (n, 2)
@@ -97,6 +99,7 @@ class Programme(NamedTuple):
     occurred: int
     usable: int
     bits: int
+    lag: int
     lengths: Longs
     counts: Ints
     count_of: Ints

@@ -28,16 +28,18 @@ class Query(NamedTuple):
     Attributes
     ----------
     sql : str
-        Gives ``__key``, ``__occurred``; ``__usable``, unless it is a constant later; ``__bits0`` …, where a fact
+        Gives ``__key``, ``__occurred``; ``__usable``, where that is a field of its own; ``__bits0`` …, where a fact
         decides any; ``__text0`` …, one for each of ``texts``; ``__value0`` …
     texts : list of Texts
-    lag : int or None
-        How much later than it occurred every fact was known, microseconds; None if that varies.
     """
 
     sql: str
     texts: list[Texts]
-    lag: int | None
+
+
+def lag_of(facts: Facts) -> int | None:
+    """Return how much later than it occurred every fact was known, microseconds; None if that varies."""
+    return facts.source.lag.us if facts.source.known_at is None else None
 
 
 def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest: int, latest: int) -> Query:
@@ -53,8 +55,7 @@ def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest
     earliest, latest : int
         First and last as_of of all snapshots, microseconds UTC.
     """
-    lag = facts.source.lag.us if facts.source.known_at is None else None
-    occurred = facts.table[OCCURRED]
+    occurred, lag = facts.table[OCCURRED], lag_of(facts)
     usable = ibis.greatest(occurred, facts.table[KNOWN]) if lag is None else occurred + lag
     kept = [usable < latest]
     if plan.furthest is not None:
@@ -80,7 +81,7 @@ def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest
     for i in read:
         if plan.values[i].sort == "code" and plan.values[i].name != LOCAL_DAY:
             table = _coded(table, f"{VALUE}{i}", facts.table, plan.values[i].name)
-    return Query(_as_enums(table.get_backend().compile(table), texts), texts, lag)
+    return Query(_as_enums(table.get_backend().compile(table), texts), texts)
 
 
 def _plain(column: ir.Value, value: Value) -> ir.Value:

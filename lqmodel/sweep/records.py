@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from lqmodel.sweep.keys import bytes_of, pack
 from lqmodel.sweep.layout import Layout
 from lqmodel.sweep.programme import Ints, Longs, Plan
 from lqmodel.sweep.reading import BITS_OF, TEXT, USABLE, VALUE, Query
-from lqmodel.sweep.scatter import deal, narrow, put, put_scaled, put_words
+from lqmodel.sweep.scatter import deal, narrow, put, put_first, put_scaled
 
 BATCH = 122_880
 """Facts handed over at once: a row group of DuckDB's own tables."""
@@ -44,6 +45,23 @@ class Records(NamedTuple):
     greatest: int
 
 
+class _Filling:
+    """Records that batches are written into, each from where the one before ended."""
+
+    def __init__(self, capacity: int, n_fields: int) -> None:
+        self.fields = np.empty((capacity, n_fields), np.int64)
+        self.starts: list[Longs] = []
+        self._lock, self._filled = Lock(), 0
+
+    def take(self, n: int, starts: Longs) -> Longs:
+        """Return the next n records, and move where buckets start in them to where they start in all."""
+        with self._lock:
+            first, self._filled = self._filled, self._filled + n
+            starts += first
+            self.starts.append(starts)
+        return self.fields[first : first + n]
+
+
 def gather(
     con: Backend,
     query: Query,
@@ -65,71 +83,51 @@ def gather(
     capacity : int
         No fewer than there are facts; memory that no fact needs is never touched.
     """
-    fields = np.empty((capacity, plan.n_fields), np.int64)
-    starts: list[Longs] = []
+    filling = _Filling(capacity, plan.n_fields)
     waiting: set[Future[int]] = set()
-    greatest = at = 0
-
-    def work(batch: pa.RecordBatch, at: int, starts: Longs) -> int:
-        return _deal(batch, at, starts, fields, query, plan, layout, buckets)
-
+    greatest = 0
     for batch in con.con.sql(query.sql).to_arrow_reader(BATCH):
-        starts.append(np.empty((1 << layout.bits) + 1, np.int64))
-        waiting.add(pool.submit(work, batch, at, starts[-1]))
-        at += len(batch)
+        waiting.add(pool.submit(_deal, batch, filling, query, plan, layout, buckets))
         if len(waiting) >= WAITING * pool._max_workers:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             greatest = max(greatest, *(one.result() for one in done))
     greatest = max([greatest, *(one.result() for one in waiting)])
-    return Records(fields, np.array(starts, np.int64).reshape(len(starts), (1 << layout.bits) + 1), greatest)
+    starts = np.array(filling.starts, np.int64).reshape(len(filling.starts), (1 << layout.bits) + 1)
+    return Records(filling.fields, starts, greatest)
 
 
 def _deal(
-    batch: pa.RecordBatch,
-    at: int,
-    starts: Longs,
-    fields: Longs,
-    query: Query,
-    plan: Plan,
-    layout: Layout,
-    buckets: range,
+    batch: pa.RecordBatch, filling: _Filling, query: Query, plan: Plan, layout: Layout, buckets: range
 ) -> int:
     """Write a batch into its records; return the greatest magnitude of what is added up."""
     n, p = len(batch), plan.programme
-    words, bucket, place = (
+    words, bucket, rows = (
         np.empty((n, layout.words.shape[1]), np.int64),
         np.empty(n, np.int32),
-        np.empty(n, np.int64),
+        np.empty(n, np.int32),
     )
-    pack(*bytes_of(batch.column(KEY)), layout.bits, words, bucket)
+    pack(*bytes_of(batch.column(KEY)), layout.bits, layout.sieve, words, bucket)
     codes = [_codes(batch.column(f"{TEXT}{i}"), one) for i, one in enumerate(query.texts)]
     bits = _bits(batch, query.texts, codes, plan)
-    deal(bucket, bits, buckets.start, buckets.stop, at, starts, place)
-    put_words(fields, place, words)
+    starts = np.empty((1 << layout.bits) + 1, np.int64)
+    rows = rows[: deal(bucket, bits, buckets.start, buckets.stop, starts, rows)]
+    records = filling.take(len(rows), starts)
     occurred = _integers(batch.column(OCCURRED))
-    put(fields, place, p.occurred, occurred)
-    put(
-        fields,
-        place,
-        p.usable,
-        _integers(batch.column(USABLE)) if query.lag is None else occurred + query.lag,
-    )
-    for word in range(plan.n_bit_words):
-        put(fields, place, p.bits + word, bits[word])
+    usable = _integers(batch.column(USABLE)) if p.usable != p.occurred else occurred[:0]
+    put_first(records, rows, words, occurred, usable, bits)
     of_column = {one.column: code for one, code in zip(query.texts, codes, strict=True)}
     greatest = 0
     for i, value in enumerate(plan.values):
-        name = f"{VALUE}{i}"
+        name, field = f"{VALUE}{i}", plan.first_value + i
         if name not in batch.schema.names:
-            put(fields, place, plan.first_value + i, of_column[value.name])
+            put(records, rows, field, of_column[value.name])
         elif value.sort == "number":
-            put(fields, place, plan.first_value + i, ordered(batch.column(name)))
+            put(records, rows, field, ordered(batch.column(name)))
         elif value.sort == "sum":
             summands = np.asarray(pc.fill_null(batch.column(name), 0.0))
-            found = put_scaled(fields, place, plan.first_value + i, summands, float(value.scale))
-            greatest = max(greatest, found)
+            greatest = max(greatest, put_scaled(records, rows, field, summands, float(value.scale)))
         else:
-            put(fields, place, plan.first_value + i, _integers(batch.column(name)))
+            put(records, rows, field, _integers(batch.column(name)))
     return greatest
 
 

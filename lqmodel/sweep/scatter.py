@@ -27,75 +27,89 @@ def narrow(bits: Longs, allowed: Longs, code: Ints) -> None:
 
 
 @entry
-def deal(bucket: Ints, bits: Longs, first: int, last: int, at: int, starts: Longs, place: Longs) -> None:
-    """Write the place of each fact of a batch, and where its buckets begin.
+def deal(bucket: Ints, bits: Longs, first: int, last: int, starts: Longs, rows: Ints) -> int:
+    """Write the facts of a batch by bucket, and where each bucket begins; return how many facts are kept.
 
     Parameters
     ----------
     bucket : ndarray of int32, shape (n,)
+        Of those left out −1 is written.
     bits : ndarray of int64, shape (n_words, n)
         Facts without any bit are left out; so are those of other buckets than ``first`` to ``last``, which is left
-        out too. They get the place −1.
+        out too.
     first, last : int
-    at : int
-        First place of the batch.
     starts : ndarray of int64, shape (n_buckets + 1,)
         Written to.
-    place : ndarray of int64, shape (n,)
-        Written to.
+    rows : ndarray of int32, shape (n,)
+        Written to, as far as facts are kept.
     """
     starts[:] = 0
     for i in range(bucket.shape[0]):
         any_bit = np.int64(0)
         for word in range(bits.shape[0]):
             any_bit |= bits[word, i]
-        kept = any_bit != 0 and first <= bucket[i] < last
-        place[i] = 0 if kept else -1
-        if kept:
+        if any_bit != 0 and first <= bucket[i] < last:
             starts[bucket[i] + 1] += 1
-    starts[0] = at
+        else:
+            bucket[i] = -1
     for b in range(starts.shape[0] - 1):
         starts[b + 1] += starts[b]
     following = starts[:-1].copy()
     for i in range(bucket.shape[0]):
-        if place[i] == 0:
-            place[i] = following[bucket[i]]
+        if bucket[i] >= 0:
+            rows[following[bucket[i]]] = i
             following[bucket[i]] += 1
+    return int(starts[-1])
 
 
 @entry
-def put(records: Longs, place: Longs, field: int, column: Any) -> None:
-    """Write a column of integers into a field of the records.
+def put(records: Longs, rows: Ints, field: int, column: Any) -> None:
+    """Write a column of integers into a field of the records of a batch.
 
     Parameters
     ----------
-    records : ndarray of int64, shape (n_records, n_fields)
-    place : ndarray of int64, shape (n,)
+    records : ndarray of int64, shape (n_kept, n_fields)
+    rows : ndarray of int32, shape (n_kept,)
         Of `deal`.
     field : int
     column : ndarray of an integer type, shape (n,)
     """
-    for i in range(place.shape[0]):
-        if place[i] >= 0:
-            records[place[i], field] = column[i]
+    for k in range(rows.shape[0]):
+        records[k, field] = column[rows[k]]
 
 
 @entry
-def put_scaled(records: Longs, place: Longs, field: int, column: Any, scale: float) -> int:
+def put_scaled(records: Longs, rows: Ints, field: int, column: Any, scale: float) -> int:
     """Write floor(x·scale + 0.5) of a column of float64 as `put` does; return the greatest magnitude."""
     greatest = 0
-    for i in range(place.shape[0]):
-        if place[i] >= 0:
-            whole = np.int64(np.floor(column[i] * scale + 0.5))
-            records[place[i], field] = whole
-            greatest = max(greatest, int(abs(whole)))
+    for k in range(rows.shape[0]):
+        whole = np.int64(np.floor(column[rows[k]] * scale + 0.5))
+        records[k, field] = whole
+        greatest = max(greatest, int(abs(whole)))
     return greatest
 
 
 @entry
-def put_words(records: Longs, place: Longs, words: Longs) -> None:
-    """Write the words of the ids into the first fields of the records."""
-    for i in range(place.shape[0]):
-        if place[i] >= 0:
-            for w in range(words.shape[1]):
-                records[place[i], w] = words[i, w]
+def put_first(records: Longs, rows: Ints, words: Longs, occurred: Longs, usable: Longs, bits: Longs) -> None:
+    """Write all fields before the values, in the order of `programme.Programme`: the first touch of the records.
+
+    Parameters
+    ----------
+    records, rows
+        As in `put`.
+    words : ndarray of int64, shape (n, n_words)
+    occurred : ndarray of int64, shape (n,)
+    usable : ndarray of int64, shape (n,) or (0,)
+        Left out where it is empty.
+    bits : ndarray of int64, shape (n_bit_words, n)
+    """
+    n_words, beside = words.shape[1], 1 if usable.shape[0] else 0
+    for k in range(rows.shape[0]):
+        row, record = rows[k], records[k]
+        for w in range(n_words):
+            record[w] = words[row, w]
+        record[n_words] = occurred[row]
+        if beside:
+            record[n_words + 1] = usable[row]
+        for w in range(bits.shape[0]):
+            record[n_words + 1 + beside + w] = bits[w, row]
