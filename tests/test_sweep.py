@@ -161,6 +161,23 @@ def test_one_fact_that_is_odd(event: dict[str, Any]) -> None:
         assert_equal(by_sweep(inputs, AS_OFS), by_sql(inputs, AS_OFS))
 
 
+def test_a_text_older_than_every_window_that_tells_it_apart() -> None:
+    declared = declared_with(
+        {
+            "pages": {"verb": "distinct", "column": "page", "windows": ["7d"]},
+            "old": {"verb": "count", "where": {"page": "old"}, "windows": ["ever"]},
+            "any": {"verb": "count", "windows": ["ever"]},
+        }
+    )
+    old = {**BLANK, **EARLY, "occurred": NOON - 300 * DAY, "known": NOON - 300 * DAY, "page": "old"}
+    other = {**old, "page": "older"}
+    new = {**BLANK, **EARLY, "page": "new"}
+    for events in ([old, other], [old, other, new]):
+        with opened(History([LEAD], events, [PROFILE]), declared=declared) as inputs:
+            assert swept(inputs, AS_OFS, declared) == {"pages_7d", "old_ever", "any_ever"}
+            assert_equal(by_sweep(inputs, AS_OFS, declared), by_sql(inputs, AS_OFS, declared))
+
+
 def test_no_snapshot() -> None:
     with opened(History([LEAD], [{**BLANK, **EARLY}], [PROFILE])) as inputs:
         table = by_sweep(inputs, [NOON - 60 * DAY])

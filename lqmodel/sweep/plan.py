@@ -180,7 +180,15 @@ class _Found:
         )
         first_moment = {"latest": 0, "earliest": len(self.latest), "greatest": n_ends}
         measures = {n: Measure(m.sort, m.row + first_moment.get(m.sort, 0)) for n, m in self.measures.items()}
-        return Plan(tuple(self.tests), tuple(self.values), measures, programme, self._furthest())
+        values = tuple(self.values)
+        return Plan(tuple(self.tests), values, self._reaches(), measures, programme, self._furthest())
+
+    def _reaches(self) -> tuple[int, ...]:
+        """Return how far back the longest window of each value reaches."""
+        looked = [(t.value, t.length) for t in (*self.counts, *self.sums)]
+        looked += [(value, length) for _, value, length in self.greatest]
+        lengths = list(self.lengths)
+        return tuple(max(lengths[n] for v, n in looked if v == value) for value in range(len(self.values)))
 
     def _furthest(self) -> int | None:
         if self.latest or self.earliest or max(self.lengths) >= FOREVER:

@@ -129,6 +129,8 @@ class Plan:
         In the order of their bits.
     values : tuple of Value
         Fields of a record in this order, after the bits.
+    reaches : tuple of int
+        How far back windows look at each value, microseconds.
     measures : dict of str to Measure
         By the names that `verbs.measures` gives them.
     programme : Programme
@@ -138,6 +140,7 @@ class Plan:
 
     tests: tuple[Test, ...]
     values: tuple[Value, ...]
+    reaches: tuple[int, ...]
     measures: dict[str, Measure]
     programme: Programme
     furthest: int | None

@@ -64,7 +64,7 @@ def reading(facts: Facts, items: Iterable[DeclaredFeature], plan: Plan, earliest
     for item in items:
         needed |= ingredients(facts.table, item.feature)
     columns = {} if lag is not None else {USABLE: usable}
-    few = _few_texts(facts.table, [value.name for value in plan.values if value.sort == "code"])
+    few = _few_texts(facts.table.filter(*kept), plan, earliest)
     for word in range(plan.n_bit_words):
         bits = decided_by_fact(facts.table, plan.tests, word, few)
         if bits is not None:
@@ -92,16 +92,18 @@ def _plain(column: ir.Value, value: Value) -> ir.Value:
     return number + 0.0 if value.sort == "number" else number
 
 
-def _few_texts(table: ir.Table, columns: list[str]) -> dict[str, list[str]]:
-    """Return column → its texts, for columns of few different texts."""
+def _few_texts(table: ir.Table, plan: Plan, earliest: int) -> dict[str, list[str]]:
+    """Return column → its texts, for columns of few different texts; of those that no window reaches, none."""
     found = {}
-    for column in columns:
-        if table[column].type().is_string():
-            values = table.filter(table[column].notnull()).select(__text=table[column]).distinct()
+    for value, reach in zip(plan.values, plan.reaches, strict=True):
+        column = table[value.name]
+        if value.sort == "code" and column.type().is_string():
+            values = table.filter(column.notnull(), table[OCCURRED] >= earliest - reach)
+            values = values.select(__text=values[value.name]).distinct()
             texts: list[str] = fetch(values.limit(FEW + 1))["__text"].to_pylist()
             # they are written into the query, which cannot hold the character NUL
             if 0 < len(texts) <= FEW and sum(map(len, texts)) <= LONGEST and "\0" not in "".join(texts):
-                found[column] = texts
+                found[value.name] = texts
     return found
 
 
