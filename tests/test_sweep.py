@@ -172,7 +172,8 @@ def test_a_text_older_than_every_window_that_tells_it_apart() -> None:
     old = {**BLANK, **EARLY, "occurred": NOON - 300 * DAY, "known": NOON - 300 * DAY, "page": "old"}
     other = {**old, "page": "older"}
     new = {**BLANK, **EARLY, "page": "new"}
-    for events in ([old, other], [old, other, new]):
+    edge = {**new, "occurred": AS_OFS[0] - 7 * DAY, "known": AS_OFS[0] - 7 * DAY, "page": "edge"}
+    for events in ([old, other], [old, other, new], [old, other, new, edge]):
         with opened(History([LEAD], events, [PROFILE]), declared=declared) as inputs:
             assert swept(inputs, AS_OFS, declared) == {"pages_7d", "old_ever", "any_ever"}
             assert_equal(by_sweep(inputs, AS_OFS, declared), by_sql(inputs, AS_OFS, declared))
@@ -231,6 +232,24 @@ def test_more_facts_than_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(measuring, "BUDGET", 5_000)
         monkeypatch.setattr("lqmodel.sweep.layout.FACTS_OF_A_BUCKET", 20)
         assert by_sweep(inputs, AS_OFS).equals(whole)
+
+
+def test_facts_of_leads_without_a_snapshot_become_no_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"other {i}" for i in range(300)]
+    later = [{**LEAD, "lead": name, "occurred": NOON + 40 * DAY, "known": NOON + 40 * DAY} for name in names]
+    events = [{**BLANK, **EARLY, "lead": name, "type": "page_view"} for name in [*names, LEADS[0], *names]]
+    held: list[int] = []
+    gather = measuring.gather
+
+    def watched(*arguments: Any) -> Any:
+        records = gather(*arguments)
+        held.append(int(records.starts.max()))
+        return records
+
+    monkeypatch.setattr(measuring, "gather", watched)
+    with opened(History([LEAD, *later], events, [PROFILE])) as inputs:
+        assert_equal(by_sweep(inputs, AS_OFS), by_sql(inputs, AS_OFS))
+    assert 1 <= max(held) < 100
 
 
 def test_sums_beyond_what_floats_hold_exactly_are_left_to_sql() -> None:
