@@ -105,7 +105,7 @@ class _Nights:
         return Ledger.of(self.folder)
 
     def run(self, moment: datetime) -> Run:
-        """Score, write and record, three hours after midnight."""
+        """Score, write and record, three hours after midnight; what a week moves is shown, and let move."""
         model = self.bundle.declarations.model
         as_of = to_microseconds(moment, model.zone)
         self.now = as_of + JOB
@@ -113,8 +113,6 @@ class _Nights:
         acts = self.ledger.acts(self.bundle.declarations.name, as_of)
         scores = score(self.bundle, self.folder, {}, as_of, before, acts=acts, barred=self.ledger.barred())
         moving = moves(scores, before, self.bundle.policy, self.bundle.declarations)
-        if moving is not None:
-            moving.check(model.handoffs.at_most_moving)
         run = write_run(scores, self.folder / SCORES, self.address)
         recorded = self.ledger.record(run, self.now, model.handoffs, model.zone)[-1]
         self.tell(f"scored the open leads as of {iso(as_of)}")
