@@ -59,7 +59,17 @@ def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def write_example(folder: Path) -> None:
-    """Write the example project into ``folder``; files that stand there already are left alone."""
-    for name, data in example_files().items():
-        if not (folder / name).exists():
+    """Write the example project into ``folder``; files that stand there already are left alone.
+
+    Where the model is another one by now, so is what was signed of it.
+    """
+    found = example_files()
+    changed = any(
+        (folder / name).exists() and (folder / name).read_bytes() != data
+        for name, data in found.items()
+        if name.count("/") == 1 and name.startswith("models/")
+    )
+    for name, data in found.items():
+        signed = name.startswith("models/agreements/")
+        if not (folder / name).exists() and not (signed and changed):
             write_file(folder / name, data)

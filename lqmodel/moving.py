@@ -81,12 +81,16 @@ class Moving:
 
     @property
     def share(self) -> float:
-        """Moved among held, in [0, 1]."""
-        return len(self.moves) / self.held if self.held else 0.0
+        """Moved among held, without those that people moved, in [0, 1]."""
+        return self._at_once / self.held if self.held else 0.0
+
+    @property
+    def _at_once(self) -> int:
+        return sum(move.why != PEOPLE for move in self.moves)
 
     def exceeds(self, at_most: float | None) -> bool:
         """Whether more than a declared share moves; exactly that share does not exceed it."""
-        return at_most is not None and len(self.moves) > Fraction(str(at_most)) * self.held
+        return at_most is not None and self._at_once > Fraction(str(at_most)) * self.held
 
     def check(self, at_most: float | None) -> None:
         """Refuse a run in which more than a declared share of the leads changes stage.
@@ -115,7 +119,7 @@ class Moving:
         Returns
         -------
         dict
-            ``held``, ``moved``, ``share`` (numbers); ``transitions``: ``from``, ``to``, ``leads`` and ``why`` (reason →
+            ``held``, ``moved``, ``share`` (numbers; the share without those that people moved); ``transitions``: ``from``, ``to``, ``leads`` and ``why`` (reason →
             leads), most leads first; ``differs``: texts; ``leads``: the moves of all leads.
         """
         return {
@@ -134,7 +138,9 @@ class Moving:
 
     def headline(self) -> str:
         """Say in a few words how many move."""
-        return f"{len(self.moves):,} of {self.held:,} leads change stage at once ({self.share:.1%})"
+        by_people = len(self.moves) - self._at_once
+        told = f"{self._at_once:,} of {self.held:,} leads change stage at once ({self.share:.1%})"
+        return f"{told}, and {by_people:,} by what people said" if by_people else told
 
     def _by_step(self) -> list[tuple[tuple[str, str], Counter[str]]]:
         """Return (from, to) → reason → leads; most leads first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -22,7 +23,7 @@ from lqmodel.declarations import Declarations, Model
 from lqmodel.declarations.agreement import SENTENCE, Signed, declared_rules
 from lqmodel.declarations.loading import TomlFile
 from lqmodel.errors import BadDeclaration, CannotWrite, Refused, UsageError
-from lqmodel.example import example_files
+from lqmodel.example import example_files, write_example
 from lqmodel.nightly import Night, handled
 from lqmodel.signing import sign, signed_text
 
@@ -360,6 +361,18 @@ def test_the_example_is_signed() -> None:
     found.check_signed()
     assert found.signature is not None
     assert found.signature.version == "2026-01"
+
+
+def test_the_example_signs_nothing_of_a_model_that_was_changed(tmp_path: Path) -> None:
+    write_example(tmp_path)
+    model, agreements = tmp_path / "models" / "lead_conversion.toml", tmp_path / "models" / "agreements"
+    before = contents(tmp_path)
+    write_example(tmp_path)
+    assert contents(tmp_path) == before
+    shutil.rmtree(agreements)
+    model.write_text(model.read_text().replace("per_week = 100", "per_week = 15"))
+    write_example(tmp_path)
+    assert not agreements.exists()
 
 
 # training and scoring

@@ -64,6 +64,15 @@ def test_without_a_declared_share_or_leads_nothing_is_refused(moved: int, more: 
     moving(moved, moved + more).check(1.0)
 
 
+def test_what_people_said_is_no_stampede() -> None:
+    found = moving(1, 10)
+    found = replace(
+        found, moves=(*found.moves, *(Move(f"S-{i}", "sales-ready", "SAL", PEOPLE) for i in range(6)))
+    )
+    found.check(0.1)
+    assert found.headline() == "1 of 10 leads change stage at once (10.0%), and 6 by what people said"
+
+
 def test_a_refusal_says_how_many_from_where_to_where_and_why() -> None:
     found = moving(2, 10, differs=("the policy is b, and was a", "the model is 2, and was 1"))
     found = replace(found, moves=(*found.moves, Move("L-9", "sales-ready", "MQL", OTHER_RULES)))
@@ -159,7 +168,7 @@ def test_who_is_counted_and_what_moved_them(tmp_path: Path) -> None:
         "acts": DID, "lasted": LASTED, "people": PEOPLE, "time": TIME, "won": WON, "asked": "form holds",
     }  # fmt: skip
     assert found is not None
-    assert (found.held, found.share, found.other_rules) == (7, 6 / 7, False)
+    assert (found.held, found.share, found.other_rules) == (7, 5 / 7, False)
     assert moves(scored, None, bars(0.05, 0.5), Facts()) is None  # type: ignore[arg-type]
     told = found.to_json()
     assert sum(step["leads"] for step in told["transitions"]) == told["moved"] == len(told["leads"]) == 6
