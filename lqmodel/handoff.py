@@ -109,6 +109,31 @@ def reworded(
     return told
 
 
+def reworded_frozen(
+    handoff: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    declarations: Declarations,
+    language: Language,
+    usual: Usual | None = None,
+) -> dict[str, Any]:
+    """Return one handoff in another language, from the values that were frozen with it.
+
+    Parameters
+    ----------
+    handoff : mapping
+        As in handoffs.jsonl.
+    facts : mapping
+        The values that its score rests on, by column.
+    declarations, usual
+        Of the bundle that made the run.
+    language : Language
+        In which it is to be worded.
+    """
+    features = pa.table({ID: [handoff[ID]], **{k: [v] for k, v in facts.items() if k != ID}})
+    before = Language.of(handoff["language"])
+    return reworded([handoff], features, declarations, before, language, usual)[0]
+
+
 def _reworded_change(
     handoff: Mapping[str, Any], words: Mapping[str, ColumnWords], features: pa.Table, language: Language
 ) -> dict[str, Any] | None:

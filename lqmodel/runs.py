@@ -13,7 +13,7 @@ OUT/latest             a link to the newest run
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,17 @@ from lqmodel.scores import Scores, summary
 
 LATEST = "latest"
 FORMAT = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What a run holds of some leads: its tables with their rows alone, by lead id."""
+
+    table: pa.Table
+    features: pa.Table
+    states: pa.Table
+    as_of: int | None
+    bundle_version: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,31 @@ class Run:
     def states(self) -> pa.Table:
         """states.parquet. Grain: one row per lead that any run has seen, by lead id."""
         return pq.read_table(self._verified("states.parquet"))
+
+    def part(self, lead_ids: Collection[str]) -> Part:
+        """Read what the run holds of some leads, and leave the others on the disk.
+
+        Raises
+        ------
+        BadData
+            A file was changed after it was written.
+        """
+        chosen = [("lead_id", "in", list(lead_ids))]
+        scores, features, states = (
+            pq.read_table(self._held_once(name), filters=chosen)
+            for name in ("scores.parquet", "features.parquet", "states.parquet")
+        )
+        return Part(scores, features, states, self.as_of, self.bundle_version)
+
+    @cached_property
+    def _held(self) -> dict[str, Path]:
+        return {}
+
+    def _held_once(self, name: str) -> Path:
+        """Return the path of a file that was held against its hash when it was first asked for."""
+        if name not in self._held:
+            self._held[name] = self._verified(name)
+        return self._held[name]
 
     def previous(self) -> Run | None:
         """Open the run that this one went on from, which stands beside it; None where there was none.

@@ -25,8 +25,13 @@ from lqmodel.languages.grammar import GRAMMARS
 from lqmodel.languages.language import meant_by
 from lqmodel.languages.phrases import PHRASES, TOPICS
 from lqmodel.ledger import STATUSES
+from lqmodel.ledger.answers import LIFTED, UNDONE
 from lqmodel.reasons.swarm import SORTS
-from lqmodel.web.app import NOTICES
+from lqmodel.web.acts import OFFERED
+from lqmodel.web.people import ROLES
+from lqmodel.web.view import KNOWN_FAILURES
+from lqmodel.web.working import NOTICES
+from lqmodel.web.worklist import BY_VALUE
 from lqmodel.web.worklist import SORTS as WORKLIST_SORTS
 
 ALL = [Language.of(name) for name in NAMES]
@@ -86,9 +91,11 @@ def test_every_phrase_is_used() -> None:
     made = {f"window.{unit}" for unit in "smhdw"} | {"derived.mean", "derived.max"}
     made |= {f"swarm.{sort}" for sort in SORTS} | said_in_templates()
     made |= {f"web.status_{status.replace(' ', '_')}" for status in STATUSES}
-    made |= {f"web.sort_{sort}" for sort in WORKLIST_SORTS}
+    made |= {f"web.sort_{sort}" for sort in (*WORKLIST_SORTS, BY_VALUE)}
+    made |= {f"web.did_{act}" for act in (*OFFERED, LIFTED, UNDONE)}
+    made |= {f"web.{word}_{role}" for role in ROLES for word in ("role", "may")}
     made |= {f"web.trend_{way}" for way in ("up", "down", "steady")}
-    made |= {f"web.failed_{status}" for status in (400, 401, 403, 404, 409, 429, 503)}
+    made |= {f"web.failed_{status}" for status in (*KNOWN_FAILURES, 503)}
     made |= {f"web.{notice}" for notice in NOTICES}
     assert set(PHRASES) - said_in_the_code() - made == set()
 

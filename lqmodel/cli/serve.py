@@ -44,7 +44,7 @@ def command(
     ledger = opened.ledger()
     if not People(ledger.store).all():
         raise UsageError("nobody may sign in yet", do="add somebody: `lqmodel user add NAME --role manager`")
-    config = Config(run_folder(run, project), spoken, (*LOOPBACK, *allow), https)
+    config = Config(run_folder(run, project), spoken, (*LOOPBACK, *allow), https, project=project)
     app = create_app(config, ledger)
     bound = listening(host, port)
     note(f"http://{host}:{bound.getsockname()[1]}  (Ctrl-C ends it)")

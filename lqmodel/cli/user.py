@@ -20,11 +20,14 @@ class Action(StrEnum):
 
     add = "add"
     list = "list"
+    role = "role"
     disable = "disable"
 
 
 def command(
-    action: Annotated[Action, typer.Argument(help="add, list or disable people.")],
+    action: Annotated[
+        Action, typer.Argument(help="add or list people, give one another role, or disable one.")
+    ],
     name: Annotated[str | None, typer.Argument(help="With which name they sign in.")] = None,
     project: ProjectOption = Path(),
     role: Annotated[str, typer.Option(help="seller, marketer, manager or admin.")] = "seller",
@@ -37,7 +40,7 @@ def command(
     ] = False,
     format: FormatOption = Format.text,
 ) -> None:
-    """Add people who may sign in, list them, or shut one out. The password is asked for, and kept as a hash."""
+    """Add people who may sign in, list them, give one another role, or shut one out. The password is asked for, and kept as a hash."""
     from lqmodel.api import open_project
     from lqmodel.languages import Language
     from lqmodel.web import People, Person
@@ -58,6 +61,9 @@ def command(
         people.check_new(person)
         people.add(person, _password(password_stdin))
         typer.echo(f"{name} may sign in as {role}")
+    elif action is Action.role:
+        people.give_role(name, role)
+        typer.echo(f"{name} is {role} now")
     else:
         people.disable(name)
         typer.echo(f"{name} may sign in no more")

@@ -43,12 +43,15 @@ class Helpful:
         Leads that it moves up by itself.
     with_others : int
         Leads that it moves up as part of a smallest set, with further steps or done again.
+    leads : tuple of str
+        All of them, the nearest first.
     """
 
     name: str
     text: str
     alone: int
     with_others: int
+    leads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class NurtureList:
         return [
             {
                 **{k: getattr(group, k) for k in ("stage", "aim", "leads", "blocked")},
-                "steps": [asdict(step) for step in group.steps],
+                "steps": [asdict(step) | {"leads": list(step.leads)} for step in group.steps],
                 "nearest": [
                     {**help.to_json(), "probability": p}
                     for help, p in zip(group.helps, group.probability, strict=True)
@@ -226,12 +229,21 @@ def _free(
 def _steps(bundle: Bundle, found: Sequence[Helped], language: Language) -> tuple[Helpful, ...]:
     alone: Counter[int] = Counter()
     with_others: Counter[int] = Counter()
+    leads: dict[int, list[str]] = {}
     for one in found:
         if one.reached is not None:
             counter = alone if one.reached.size == 1 else with_others
-            counter.update(np.unique(one.reached.sets).tolist())
-    order = sorted({*alone, *with_others}, key=lambda i: (-alone[i], -with_others[i], bundle.steps[i].name))
+            for i in np.unique(one.reached.sets).tolist():
+                counter[i] += 1
+                leads.setdefault(i, []).append(one.help.lead_id)
+    order = sorted(leads, key=lambda i: (-alone[i], -with_others[i], bundle.steps[i].name))
     return tuple(
-        Helpful(bundle.steps[i].name, words(bundle, bundle.steps[i], 1, language), alone[i], with_others[i])
+        Helpful(
+            bundle.steps[i].name,
+            words(bundle, bundle.steps[i], 1, language),
+            alone[i],
+            with_others[i],
+            tuple(leads[i]),
+        )
         for i in order
     )

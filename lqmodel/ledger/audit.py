@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.tables import AUDIT
@@ -44,3 +46,25 @@ def note(
     subject = None if lead_id is None else digest(pepper_of(con), lead_id)
     row = {"at": now, "person": person, "action": action, "subject": subject, "version": version}
     chain.append(AUDIT, [{**row, "detail": compact(dict(detail or {}))}])
+
+
+@dataclass(frozen=True)
+class Noted:
+    """One entry of the log; ``subject`` is the lead's digest, ``at`` in microseconds UTC."""
+
+    at: int
+    person: str
+    action: str
+    subject: str | None
+    version: str | None
+    detail: Mapping[str, Any]
+
+
+def latest(con: Connection, most: int = 100, person: str | None = None) -> list[Noted]:
+    """Return the last entries, the newest first; of one person, where one is named."""
+    a = AUDIT.c
+    query = (
+        select(a.at, a.person, a.action, a.subject, a.version, a.detail).order_by(a.seq.desc()).limit(most)
+    )
+    rows = con.execute(query if person is None else query.where(a.person == person)).mappings()
+    return [Noted(**{**row, "detail": json.loads(row["detail"])}) for row in rows]

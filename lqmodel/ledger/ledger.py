@@ -17,7 +17,7 @@ from lqmodel.barring import NOBODY, Barred
 from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import canonical, write_file
-from lqmodel.ledger.answers import RETURNED, answers, suppressed
+from lqmodel.ledger.answers import RETURNED, answers, chunked, suppressed
 from lqmodel.ledger.audit import note
 from lqmodel.ledger.chain import Chain
 from lqmodel.ledger.feedback import Feedback, Spoken, Taken, acts, append, check_seen
@@ -199,6 +199,7 @@ class Ledger:
         overdue: bool = False,
         owner: str | None = None,
         after: int = 0,
+        leads: Collection[str] | None = None,
     ) -> list[dict[str, Any]]:
         """Return handoffs and what became of each, the oldest deadline first.
 
@@ -214,6 +215,8 @@ class Ledger:
             Only theirs.
         after : int, default 0
             Only entries after this one.
+        leads : collection of str, optional
+            Only of these.
 
         Returns
         -------
@@ -223,13 +226,27 @@ class Ledger:
         h = HANDOFFS.c
         query = select(HANDOFFS).where(h.seq > after).order_by(h.seq)
         with self.store.reading() as con:
-            rows = _rows(con, query if owner is None else query.where(h.owner == owner))
+            query = query if owner is None else query.where(h.owner == owner)
+            if leads is None:
+                rows = _rows(con, query)
+            else:
+                parts = chunked(sorted(leads))
+                rows = [row for part in parts for row in _rows(con, query.where(h.lead_id.in_(part)))]
             found = [row | vars(told) for row, told in zip(rows, answers(con, rows, now + 1), strict=True)]
         if overdue:
             found = [row for row in found if row["overdue"] or row["status"] == RETURNED]
         if statuses is not None:
             found = [row for row in found if row["status"] in statuses]
         return sorted(found, key=lambda row: (row["due_at"] is None, row["due_at"] or 0, row["seq"]))
+
+    def entries(self, seqs: Collection[int]) -> list[dict[str, Any]]:
+        """Return the handoffs of these entries, as they were recorded."""
+        query = select(HANDOFFS).order_by(HANDOFFS.c.seq)
+        if not seqs:
+            return []
+        with self.store.reading() as con:
+            parts = chunked(sorted(seqs))
+            return [row for part in parts for row in _rows(con, query.where(HANDOFFS.c.seq.in_(part)))]
 
     def report(
         self,

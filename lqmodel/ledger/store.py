@@ -41,6 +41,7 @@ class Store:
     def __init__(self, address: str) -> None:
         self.url = _url(address)
         self._engine = _engine(self.url)
+        self._found = False
 
     def __str__(self) -> str:
         """Name the store without its password."""
@@ -58,8 +59,10 @@ class Store:
         """Whether there is a ledger."""
         if self._file is not None and not self._file.is_file():
             return False
-        with self._told(), self._engine.connect() as con:
-            return bool(inspect(con).has_table(CHAIN.name))
+        if not self._found:  # tables are never dropped: once seen is enough
+            with self._told(), self._engine.connect() as con:
+                self._found = bool(inspect(con).has_table(CHAIN.name))
+        return self._found
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

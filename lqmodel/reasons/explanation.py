@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lqmodel.declarations import from_microseconds
+from lqmodel.declarations import from_microseconds, to_microseconds
 from lqmodel.declarations.feature import Kind
 from lqmodel.errors import UsageError
 from lqmodel.languages import ENGLISH, Language
@@ -151,6 +152,32 @@ class LeadExplanation:
         del told["numbers"], told["would_help"]
         return told if self.would_help is None else told | {"would_help": self.would_help.to_json()}
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> LeadExplanation:
+        """Return an explanation as `to_json` once gave it: without what changed, what would help, and its numbers."""
+        language = Language.of(told["language"])
+        moment = None if told["as_of"] is None else to_microseconds(told["as_of"], None)
+        names = (
+            "lead_id",
+            "probability",
+            "low",
+            "high",
+            "base_probability",
+            "stage",
+            "score",
+            "fit",
+            "engagement",
+            "rest",
+        )
+        numbers: dict[str, Any] = {name: told[name] for name in names}
+        return cls(
+            **numbers,
+            as_of=moment,
+            up=tuple(_reason_of_json(reason, language) for reason in told["up"]),
+            down=tuple(_reason_of_json(reason, language) for reason in told["down"]),
+            language=language,
+        )
+
     def to_shap(self) -> shap.Explanation:
         """Return the contributions of all columns on the margin, for `shap.plots.waterfall`; see `Attributions`.
 
@@ -255,6 +282,10 @@ class LeadExplanation:
     def _subtotals(self) -> str:
         fit, engagement = self._effect(self.fit), self._effect(self.engagement)
         return self.language.say("subtotals", fit=fit, engagement=engagement)
+
+
+def _reason_of_json(told: Mapping[str, Any], language: Language) -> Reason:
+    return Reason(**{name: value for name, value in told.items() if name != "factor"}, language=language)
 
 
 def _reason_to_json(reason: Reason) -> dict[str, Any]:

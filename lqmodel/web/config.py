@@ -28,6 +28,9 @@ class Config:
         How many tries of one name are allowed, as ``limits`` writes it.
     acts : str
         How many acts of one person.
+    project : Path or None
+        Where the model that made the run and its sources are found, for what is worked out when it is asked
+        for; None: it is left out.
     """
 
     run: Path
@@ -36,3 +39,4 @@ class Config:
     secure: bool = False
     logins: str = "5/minute"
     acts: str = "60/minute"
+    project: Path | None = None

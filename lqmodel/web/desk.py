@@ -7,15 +7,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Table, func, select
 
 from lqmodel.ledger import Ledger
 from lqmodel.ledger.handing import HANDOFF
-from lqmodel.ledger.tables import CHAIN
+from lqmodel.ledger.tables import ERASURES, FEEDBACK, HANDOFFS, TRANSITIONS
+from lqmodel.roster import ID
+from lqmodel.scores import CREATED_AT, LOOKED_AT
 from lqmodel.web.people import Person
 
 FRESH = 60_000_000
 """How long deadlines may stand as they were looked at, microseconds."""
+
+
+@dataclass(frozen=True)
+class _Upto:
+    """Up to which entry, erasure and moment the ledger was read."""
+
+    seq: int
+    erased: int
+    now: int
+
+    @classmethod
+    def of(cls, con: Connection, now: int) -> _Upto:
+        def newest(table: Table) -> int:
+            return con.execute(select(func.max(table.c.seq))).scalar() or 0
+
+        # looks at pages are entries as well, and change nothing here
+        return cls(max(map(newest, (HANDOFFS, TRANSITIONS, FEEDBACK))), newest(ERASURES), now)
+
+    def same(self, other: _Upto) -> bool:
+        return (self.seq, self.erased, self.now // FRESH) == (other.seq, other.erased, other.now // FRESH)
+
+
+STRONGEST = 2
+"""Reasons that a line shows."""
+_NO_LEVELS = (ID, LOOKED_AT, CREATED_AT)
+_NOTHING = _Upto(0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +65,12 @@ class Handed:
         As they were handed over; None by points.
     reasons : tuple of str
         The strongest, for the lead.
+    seq : int
+        Of the ledger's entry.
+    language : str
+        In which it was frozen; empty by points.
+    levels : tuple of (str, str)
+        Its categories: column and level.
     """
 
     lead_id: str
@@ -50,15 +84,22 @@ class Handed:
     low: float | None
     high: float | None
     reasons: tuple[str, ...]
+    seq: int = 0
+    language: str = ""
+    levels: tuple[tuple[str, str], ...] = ()
 
 
 class Desk:
-    """All handoffs of a ledger, and whose they are."""
+    """All handoffs of a ledger, and whose they are.
+
+    What became of a handoff is read off the entries of its lead and off its deadline: so only leads with new
+    entries, or whose deadline has passed since, are looked at again.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._lock = threading.Lock()
-        self._key: tuple[int, int] | None = None
+        self._upto = _NOTHING
         self._held: dict[str, Handed] = {}
 
     def handed(self, now: int) -> Mapping[str, Handed]:
@@ -66,15 +107,33 @@ class Desk:
         if not self.ledger.exists():
             return {}
         with self.ledger.store.reading() as con:
-            head = con.execute(select(func.max(CHAIN.c.seq))).scalar() or 0
-        key = (head, now // FRESH)
-        if key != self._key:
-            with self._lock:
-                if key != self._key:
-                    rows = sorted(self.ledger.handoffs(now), key=lambda row: row["seq"])
-                    self._held = {r["lead_id"]: _handed(r) for r in rows if r["kind"] == HANDOFF}
-                    self._key = key
-        return self._held
+            upto = _Upto.of(con, now)
+        if upto.same(self._upto):
+            return self._held
+        with self._lock:
+            if not upto.same(self._upto):
+                leads = self._touched(upto)
+                fresh = self._read(now, leads)
+                kept = {} if leads is None else {k: v for k, v in self._held.items() if k not in leads}
+                self._held, self._upto = kept | fresh, upto
+            return self._held
+
+    def _touched(self, upto: _Upto) -> list[str] | None:
+        """Return the leads of which anything may have changed; None where it may be any."""
+        last = self._upto
+        if last.seq == 0 or upto.erased != last.erased or upto.now < last.now:
+            return None
+        h = HANDOFFS.c
+        leads: set[str] = set()
+        with self.ledger.store.reading() as con:
+            for table in (HANDOFFS, TRANSITIONS, FEEDBACK):
+                leads.update(con.scalars(select(table.c.lead_id).where(table.c.seq > last.seq)))
+            leads.update(con.scalars(select(h.lead_id).where(h.due_at >= last.now, h.due_at <= upto.now)))
+        return sorted(leads)
+
+    def _read(self, now: int, leads: list[str] | None) -> dict[str, Handed]:
+        rows = sorted(self.ledger.handoffs(now, leads=leads), key=lambda row: row["seq"])
+        return {r["lead_id"]: _handed(r) for r in rows if r["kind"] == HANDOFF}
 
     def owns(self, person: Person, lead_id: str, now: int) -> bool:
         """Whether a person may see a lead: everybody's, or one whose last handoff is theirs."""
@@ -97,13 +156,18 @@ def _handed(row: Mapping[str, Any]) -> Handed:
         row["probability"],
         row["low"],
         row["high"],
-        tuple(reason["text"] for reason in why.get("up", [])[:2]) or _listed(why),
+        tuple(reason["text"] for reason in why.get("up", [])[:STRONGEST]) or _listed(why),
+        row["seq"],
+        why.get("language", ""),
+        tuple(
+            (k, v) for k, v in row["frozen"]["facts"].items() if isinstance(v, str) and k not in _NO_LEVELS
+        ),
     )
 
 
 def _listed(why: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the first two reasons of a handoff that was caught up with: it froze the run's text alone."""
-    return tuple(str(why.get("reasons_up") or "").split("; ")[:2])
+    return tuple(str(why.get("reasons_up") or "").split("; ")[:STRONGEST])
 
 
 def who(why: Mapping[str, Any], lead_id: str) -> str:

@@ -21,8 +21,10 @@ class Frame:
         What each form sends back.
     notice : str
         What was done just now, or why it was not.
-    admin : bool
-        Whether the page of people is theirs.
+    here : str
+        Which page of the menu this is, or belongs to.
+    oversees, admin : bool
+        Whether the pages of all leads, and of people, are theirs.
     languages : dict
         What can be chosen.
     """
@@ -32,6 +34,8 @@ class Frame:
     role: str = ""
     csrf: str = ""
     notice: str = ""
+    here: str = ""
+    oversees: bool = False
     admin: bool = False
     languages: dict[str, str] = field(default_factory=lambda: dict(NAMES))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY: Final = "; ".join(
@@ -39,37 +41,50 @@ LARGEST: Final = 64_000
 class Headers:
     """Adds the headers of safety to every answer, and turns away bodies that are too large.
 
+    HEAD is answered as GET is, without the body. An error that nobody foresaw becomes a page that says
+    nothing of it, and goes on to the server's log.
+
     Parameters
     ----------
     app : ASGIApp
     secure : bool
         Whether browsers are told to come by HTTPS alone.
+    failed : callable
+        Request → the page of an error that nobody foresaw.
     """
 
-    def __init__(self, app: ASGIApp, secure: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, secure: bool, failed: Callable[[Request], Response]) -> None:
+        self._app, self._failed = app, failed
         self._more = {"strict-transport-security": "max-age=31536000"} if secure else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        head, started = scope["method"] == "HEAD", False
 
         async def sent(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in (HEADERS | self._more).items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
-            await send(message)
+            await send({**message, "body": b""} if head and "body" in message else message)
 
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         chunked = any(k == b"transfer-encoding" for k, _ in scope["headers"])
         if chunked or not length.isdigit() or int(length) > LARGEST:
-            await sent({"type": "http.response.start", "status": 413, "headers": []})
-            await sent({"type": "http.response.body", "body": b"too large"})
+            await Response("too large", 413)(scope, receive, sent)
             return
-        await self._app(scope, receive, sent)
+        asked = {**scope, "method": "GET"} if head else scope
+        try:
+            await self._app(asked, receive, sent)
+        except Exception:
+            if not started:
+                await self._failed(Request(asked))(asked, receive, sent)
+            raise
 
 
 def from_here(request: Request) -> bool:

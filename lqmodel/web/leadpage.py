@@ -12,12 +12,17 @@ from lqmodel.languages import Language
 from lqmodel.ledger import Spoken
 from lqmodel.ledger.answers import UNDOES, standing
 from lqmodel.reasons.explanation import LeadExplanation, Reason
+from lqmodel.scores import SCORED
+from lqmodel.stages import LEAD, MQL, STAGES
+from lqmodel.web.asking import Asks
 from lqmodel.web.desk import Handed, who
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown
 from lqmodel.web.words import chance, day, trend
 
+NURTURED = (STAGES[LEAD], STAGES[MQL])
+"""Stages from which the model moves a lead up: there something can help."""
 ENTRIES = 30
 """Entries of a lead's history that its page shows: the newest."""
 
@@ -57,6 +62,8 @@ class LeadPage:
         Of the run that is shown.
     up, down : tuple of Why
         As they were frozen at the handoff, the strongest first.
+    said_in : str
+        The language of reasons and what changed: the reader's, else the one in which they were frozen.
     told_up, told_down, changed : str
         What the run says for, against, and of what changed; where no handoff was frozen.
     picture : str
@@ -68,6 +75,10 @@ class LeadPage:
         The newest first.
     fresh : tuple of (str, str)
         Source and when its newest fact was known.
+    help : tuple of str
+        What would help it to its next stage, a line for each way; empty until it is asked for.
+    may_help : bool
+        Whether that can be asked for.
     unknown : tuple of str
         Reasons that rest on something missing.
     doubts : tuple of str
@@ -94,6 +105,7 @@ class LeadPage:
     trend: str
     up: tuple[Why, ...]
     down: tuple[Why, ...]
+    said_in: str
     told_up: str
     told_down: str
     changed: str
@@ -102,6 +114,8 @@ class LeadPage:
     moves: tuple[str, ...]
     entries: tuple[Entry, ...]
     fresh: tuple[tuple[str, str], ...]
+    help: tuple[str, ...]
+    may_help: bool
     unknown: tuple[str, ...]
     doubts: tuple[str, ...]
     as_of: str
@@ -122,16 +136,18 @@ def lead_page(
     handed: Handed | None,
     history: Sequence[Mapping[str, Any]],
     spoken: Spoken,
+    asks: Asks,
 ) -> LeadPage:
     """Put together all that a person may know of a lead; ``history`` as of `Ledger.of_lead`."""
-    language = frame.language
+    language, run = frame.language, shown.run
     row = shown.row(lead_id) or {}
     frozen = next((h for h in reversed(history) if h["entry"] == "handoffs"), None)
     why = {} if frozen is None else frozen["frozen"]["why"]
-    told = None if frozen is None or "base_probability" not in why else _explanation(frozen)
+    worded = None if frozen is None else asks.worded(run, frozen, language)
+    told = None if worded is None else LeadExplanation.from_json(worded)
+    help = asks.help_known(run, lead_id, language)
     odds, interval = chance(row if row.get("probability") is not None else frozen or {}, language)
-    change = (why.get("change") or {}) if told else {}
-    run = shown.run
+    change = (worded or {}).get("change") or {}
     sides = [tuple(_why(r) for r in side) for side in ((told.up, told.down) if told else ((), ()))]
     return LeadPage(
         frame=frame,
@@ -147,6 +163,7 @@ def lead_page(
         trend=trend(row),
         up=sides[0],
         down=sides[1],
+        said_in=run.language.name if told is None else told.language.name,
         told_up="" if told else str(row.get("reasons_up") or why.get("reasons_up") or ""),
         told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
         changed=str(row.get("reasons_changed") or ""),
@@ -158,6 +175,8 @@ def lead_page(
             (source, day(to_microseconds(at, None), language) if at else "–")
             for source, at in sorted(run.manifest["cutoffs"].items())
         ),
+        help=() if help is None else tuple(help.lines()),
+        may_help=row.get("status") == SCORED and row["stage"] in NURTURED and asks.bundle(run) is not None,
         unknown=tuple(r.text for r in (*told.up, *told.down) if r.value is None) if told else (),
         doubts=tuple(run.manifest["notices"]),
         as_of="" if run.as_of is None else day(run.as_of, language),
@@ -175,35 +194,6 @@ def _why(reason: Reason) -> Why:
     return Why(reason.text, reason.usual, reason.effect, reason.actionable)
 
 
-def _explanation(handoff: Mapping[str, Any]) -> LeadExplanation:
-    """Return a frozen handoff as the explanation that it was."""
-    why = handoff["frozen"]["why"]
-    language = Language.of(why["language"])
-    sides = {
-        side: tuple(
-            Reason(**{k: v for k, v in reason.items() if k != "factor"}, language=language)
-            for reason in why[side]
-        )
-        for side in ("up", "down")
-    }
-    return LeadExplanation(
-        lead_id=handoff["lead_id"],
-        as_of=handoff["as_of"],
-        probability=handoff["probability"],
-        low=handoff["low"],
-        high=handoff["high"],
-        base_probability=why["base_probability"],
-        stage=why["stage"],
-        score=handoff["score"],
-        up=sides["up"],
-        down=sides["down"],
-        fit=why["fit"],
-        engagement=why["engagement"],
-        rest=why["rest"],
-        language=language,
-    )
-
-
 def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Language) -> tuple[Entry, ...]:
     stand = {row["token"] for row in standing([h for h in history if h["entry"] == "feedback"])}
     told = []
@@ -214,7 +204,7 @@ def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Lan
         elif row["entry"] == "handoffs":
             what, detail, said = language.say("web.handed_over"), row["owner"] or "", ""
         else:
-            what, said = row["act"], row["person"] or ""
+            what, said = language.say(f"web.did_{row['act']}"), row["person"] or ""
             detail = " · ".join(str(v) for v in (row["reason"], row["note"]) if v)
         acted = row["entry"] == "feedback" and not str(row["token"]).startswith(UNDOES)
         undone = acted and row["token"] not in stand

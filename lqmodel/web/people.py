@@ -1,4 +1,4 @@
-"""Who may sign in, their sessions, and which leads they looked at: tables of their own in the ledger's store."""
+"""Who may sign in, and their sessions: tables of their own in the ledger's store."""
 
 from __future__ import annotations
 
@@ -168,11 +168,24 @@ class People:
             There is nobody of that name.
         """
         with self._writing() as con:
-            if _row(con, name) is None:
-                names = [r.name for r in con.execute(select(USERS.c.name).order_by(USERS.c.name))]
-                raise NoInput(f"no user {name!r}", exists=names, do="`lqmodel user list` shows them")
+            _check_there(con, name)
             con.execute(update(USERS).where(USERS.c.name == name).values(disabled=1))
             con.execute(delete(SESSIONS).where(SESSIONS.c.name == name))
+
+    def give_role(self, name: str, role: str) -> None:
+        """Let somebody do what a role may do; it counts from their next click on.
+
+        Raises
+        ------
+        UsageError
+            There is no such role.
+        NoInput
+            There is nobody of that name.
+        """
+        _check_role(role)
+        with self._writing() as con:
+            _check_there(con, name)
+            con.execute(update(USERS).where(USERS.c.name == name).values(role=role))
 
     def speak(self, name: str, language: Language) -> None:
         """Keep in which language somebody reads."""
@@ -242,6 +255,17 @@ def _ended(now: int) -> Any:
 
 def _row(con: Connection, name: str) -> Any:
     return con.execute(select(USERS).where(USERS.c.name == name)).first()
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise UsageError(f"no role {role!r}", exists=ROLES, do="name one of these")
+
+
+def _check_there(con: Connection, name: str) -> None:
+    if _row(con, name) is None:
+        names = [r.name for r in con.execute(select(USERS.c.name).order_by(USERS.c.name))]
+        raise NoInput(f"no user {name!r}", exists=names, do="`lqmodel user list` shows them")
 
 
 def _person(row: Any) -> Person:

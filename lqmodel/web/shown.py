@@ -5,13 +5,25 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from lqmodel.files import MANIFEST
 from lqmodel.roster import ID
 from lqmodel.runs import Run
+from lqmodel.web.words import trend
+
+
+@dataclass(frozen=True)
+class Brief:
+    """Where a lead stands, how its chance moved since the run before, and the chance; empty where the run does not hold it."""
+
+    stage: str
+    trend: str
+    probability: float | None
 
 
 class Shown:
@@ -25,6 +37,7 @@ class Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._briefs: dict[str, Brief] = {}
         self._table = run.table.combine_chunks()
         self._ids = _Ids(self._table[ID].chunk(0) if len(self._table) else pa.array([], pa.string()))
 
@@ -34,6 +47,20 @@ class Shown:
         if at == len(self._ids) or self._ids[at] != lead_id:
             return None
         return dict(self._table.slice(at, 1).to_pylist()[0])
+
+    def who(self, lead_id: str) -> str:
+        """Return a lead as people know it; its id where the run holds no name."""
+        return lead_id
+
+    def brief(self, lead_id: str) -> Brief:
+        """Return where a lead stands and how it moved; remembered, since lists ask for many again and again."""
+        found = self._briefs.get(lead_id)
+        if found is None:
+            row = self.row(lead_id) or {}
+            found = self._briefs[lead_id] = Brief(
+                str(row.get("stage") or ""), trend(row), row.get("probability")
+            )
+        return found
 
 
 class _Ids(Sequence[str]):
@@ -50,20 +77,28 @@ class _Ids(Sequence[str]):
 
 
 class Follows:
-    """Gives the run that a folder names now; it is opened anew only when the folder names another."""
+    """Gives the run that a folder names now; it is opened anew only when the folder names another, or it was rewritten."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._now: Shown | None = None
+        self._now: tuple[tuple[Path, int, int], Shown] | None = None
 
     def __call__(self) -> Shown:
         """Return the run; raises as `Run.open` does."""
-        real = self._folder.resolve()
-        now = self._now
-        if now is None or now.run.folder != real:
+        key, now = self._key(), self._now
+        if now is None or now[0] != key:
             with self._lock:
                 now = self._now
-                if now is None or now.run.folder != real:
-                    now = self._now = Shown(Run.open(self._folder))
-        return now
+                if now is None or now[0] != key:
+                    now = self._now = (key, Shown(Run.open(self._folder)))
+        return now[1]
+
+    def _key(self) -> tuple[Path, int, int]:
+        """Name the run, and which writing of it: an erasure writes it anew under its own name."""
+        real = self._folder.resolve()
+        try:
+            found = (real / MANIFEST).stat()
+        except OSError:
+            return real, 0, 0
+        return real, found.st_ino, found.st_mtime_ns

@@ -1,70 +1,80 @@
-"""Who looked at which lead, and when. Leads stand in it by a keyed digest, so that erasure leaves it whole."""
+"""Who looked at which lead: an entry of the ledger's audit log for each page, before it goes out."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, insert, inspect, select
+from lqmodel.errors import LqmodelError
+from lqmodel.ledger import Ledger
+from lqmodel.ledger.audit import Noted, latest, note
 
-from lqmodel.ledger.store import Store
-from lqmodel.ledger.tables import GENESIS
-from lqmodel.web.people import TABLES
-
-LATEST = 100
-"""Entries that are shown."""
-VIEWS = Table(
-    "lead_views",
-    TABLES,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("at", BigInteger, nullable=False),
-    Column("person", Text, nullable=False),
-    Column("subject", Text, nullable=False),  # HMAC-SHA-256 of the lead's id, by the ledger's pepper
-    Column("version", Text, nullable=False),  # of the bundle whose answer was seen
-    comment="Grain: one row per page of a lead that was shown. Only ever appended to.",
-)
+SEE = "see"
+"""The action of the audit log."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One look at a lead's page; ``subject`` is the lead's digest."""
-
-    at: int
+@dataclass
+class _Look:
     person: str
-    subject: str
+    lead_id: str
     version: str
+    written: bool = False
+    error: LqmodelError | None = field(default=None)
 
 
 class Trail:
-    """The looks at leads of a store."""
+    """The looks at leads of a ledger.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._made = False
-        self._turn = (
-            threading.Lock()
-        )  # who waits in line is let in at once; a database lets them try again later
+    Many people look at once, and each entry has to be on the disk before its page goes out: whoever gets the
+    turn writes for all who wait.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._turn, self._lock = threading.Lock(), threading.Lock()
+        self._waiting: list[_Look] = []
 
     def saw(self, person: str, lead_id: str, version: str, now: int) -> None:
-        """Write down that a person was shown a lead; before the page goes out."""
-        with self._turn, self._store.writing() as con:
-            if not self._made:
-                TABLES.create_all(con)
-            told = {"at": now, "person": person, "version": version}
-            con.execute(insert(VIEWS).values(**told, subject=_digest(con, lead_id)))
-        self._made = True
+        """Write down that a person was shown a lead.
 
-    def latest(self) -> list[Seen]:
-        """Return the last looks, the newest first."""
-        with self._store.reading() as con:
-            if not inspect(con).has_table(VIEWS.name):
-                return []
-            rows = con.execute(select(VIEWS).order_by(VIEWS.c.number.desc()).limit(LATEST))
-            return [Seen(r.at, r.person, r.subject, r.version) for r in rows]
+        Raises
+        ------
+        CannotWrite, BadData
+            It cannot be written: then nothing may be shown.
+        """
+        mine = _Look(person, lead_id, version)
+        with self._lock:
+            self._waiting.append(mine)
+        with self._turn:
+            if not mine.written and mine.error is None:
+                self._write(now)
+        if mine.error is not None:
+            raise mine.error
 
+    def did(self, person: str, action: str, detail: Mapping[str, Any], now: int) -> None:
+        """Write down what else a person did, such as taking a file of leads; raises as `saw`."""
+        with self._ledger.writing(now) as (con, chain):
+            note(con, chain, person, action, now, detail=detail)
 
-def _digest(con: Connection, lead_id: str) -> str:
-    pepper = con.execute(select(GENESIS.c.pepper)).scalar() or ""
-    return hmac.new(str(pepper).encode(), lead_id.encode(), hashlib.sha256).hexdigest()
+    def latest(self, person: str = "") -> list[Noted]:
+        """Return the last entries of the audit log, the newest first; of one person, where one is named."""
+        if not self._ledger.exists():
+            return []
+        with self._ledger.store.reading() as con:
+            return latest(con, person=person or None)
+
+    def _write(self, now: int) -> None:
+        with self._lock:
+            looks, self._waiting = self._waiting, []
+        try:
+            with self._ledger.writing(now) as (con, chain):
+                for look in looks:
+                    note(con, chain, look.person, SEE, now, look.lead_id, version=look.version)
+        except LqmodelError as error:
+            for look in looks:
+                look.error = error
+            return
+        for look in looks:
+            look.written = True

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lqmodel.languages import Language
 from lqmodel.ledger import STATUSES
+from lqmodel.stages import STAGES
+from lqmodel.web.asking import Asks
+from lqmodel.web.choosing import Segments, Worth, segment_key, segments_among
 from lqmodel.web.desk import Handed
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
@@ -20,6 +23,9 @@ PAGE: Final = 25
 OPEN_ONLY: Final = ("open", "worked")
 SORTS: Final = ("chance", "deadline", "newest", "name")
 """What a worklist can be sorted by; the first is the default."""
+BY_VALUE: Final = "value"
+"""Offered where the project declares what a won deal brings."""
+TRENDS: Final = ("up", "down", "steady")
 ALL: Final = "all"
 
 
@@ -31,17 +37,26 @@ class Wanted:
     ----------
     status : str
         One of `ledger.STATUSES`, "all", or empty: those that wait for an answer.
-    owner, search : str
+    owner, stage : str
         Empty: any.
+    segment : str
+        A column and its level, as `Segment.key` has it; empty: any.
+    changed : str
+        One of `TRENDS`; empty: any.
+    q : str
+        Part of the name or the id; empty: any.
     sort : str
-        One of `SORTS`.
+        One of `SORTS`, or `BY_VALUE`.
     page : int
         From 1.
     """
 
     status: str = ""
     owner: str = ""
-    search: str = ""
+    stage: str = ""
+    segment: str = ""
+    changed: str = ""
+    q: str = ""
     sort: str = SORTS[0]
     page: int = 1
 
@@ -56,6 +71,7 @@ class Line:
     status: str
     chance: str
     interval: str
+    value: str
     reasons: tuple[str, ...]
     trend: str
     age: str
@@ -76,8 +92,10 @@ class Worklist:
         Of this page.
     found, pages : int
         Leads that fit, and how many pages they fill.
-    statuses, owners, sorts : tuple of str
+    statuses, owners, stages, sorts : tuple of str
         What can be chosen.
+    segments : tuple of Segments
+        The same, by column.
     as_of : str
         Of which day the run is.
     """
@@ -89,62 +107,101 @@ class Worklist:
     pages: int
     statuses: tuple[str, ...]
     owners: tuple[str, ...]
+    stages: tuple[str, ...]
+    segments: tuple[Segments, ...]
     sorts: tuple[str, ...]
     as_of: str
 
 
 def worklist(
-    frame: Frame, person: Person, handed: Mapping[str, Handed], shown: Shown, wanted: Wanted, now: int
+    frame: Frame,
+    person: Person,
+    handed: Mapping[str, Handed],
+    shown: Shown,
+    wanted: Wanted,
+    now: int,
+    asks: Asks,
 ) -> Worklist:
     """Return one page of the handoffs that a person may see."""
+    language, run = frame.language, shown.run
     mine = [h for h in handed.values() if person.sees_all or h.owner == person.owner]
     owners = tuple(sorted({h.owner for h in mine if h.owner})) if person.sees_all else ()
-    found = sorted(_fitting(mine, wanted), key=_key(wanted.sort))
+    worth = asks.worth(run)
+    found = sorted(_fitting(mine, shown, wanted), key=_key(wanted.sort, worth, shown))
     pages = max(-(-len(found) // PAGE), 1)
     page = min(max(wanted.page, 1), pages)
     part = found[(page - 1) * PAGE : page * PAGE]
-    lines = tuple(_line(h, shown, frame.language, now) for h in part)
-    asked = Wanted(wanted.status, wanted.owner, wanted.search, wanted.sort, page)
-    as_of = "" if shown.run.as_of is None else day(shown.run.as_of, frame.language)
-    return Worklist(frame, asked, lines, len(found), pages, (ALL, *STATUSES), owners, SORTS, as_of)
+    reasons = asks.reasons(run, part, language)
+    lines = tuple(_line(h, reasons.get(h.seq, h.reasons), shown, language, now, worth) for h in part)
+    return Worklist(
+        frame=frame,
+        wanted=replace(wanted, page=page),
+        lines=lines,
+        found=len(found),
+        pages=pages,
+        statuses=(ALL, *STATUSES),
+        owners=owners,
+        stages=tuple(s for s in STAGES if s in {shown.brief(h.lead_id).stage for h in mine}),
+        segments=segments_among(mine, asks.segments(run, language)),
+        sorts=SORTS if worth is None else (*SORTS, BY_VALUE),
+        as_of="" if run.as_of is None else day(run.as_of, language),
+    )
 
 
-def _fitting(handed: Iterable[Handed], wanted: Wanted) -> Iterable[Handed]:
-    asked = wanted.search.casefold().strip()
+def _fitting(handed: Iterable[Handed], shown: Shown, wanted: Wanted) -> Iterable[Handed]:
+    asked = wanted.q.casefold().strip()
     for h in handed:
         if wanted.status == "" and h.status not in OPEN_ONLY:
             continue
         if wanted.status not in ("", ALL, h.status) or wanted.owner not in ("", h.owner):
             continue
-        if asked in h.who.casefold() or asked in h.lead_id.casefold():
-            yield h
+        if wanted.segment and wanted.segment not in map(segment_key, h.levels):
+            continue
+        if asked not in h.who.casefold() and asked not in h.lead_id.casefold():
+            continue
+        if wanted.stage or wanted.changed:
+            brief = shown.brief(h.lead_id)
+            if wanted.stage not in ("", brief.stage) or wanted.changed not in ("", brief.trend):
+                continue
+        yield h
 
 
-def _key(sort: str) -> Callable[[Handed], tuple[float | str, str]]:
+def _key(sort: str, worth: Worth | None, shown: Shown) -> Callable[[Handed], tuple[float | str, str]]:
     """Return what to sort by; an unknown name sorts as the default does."""
     keys: dict[str, Callable[[Handed], float | str]] = {
         "deadline": lambda h: math.inf if h.due_at is None else h.due_at,
         "newest": lambda h: -h.handed_at,
         "name": lambda h: h.who.casefold(),
     }
-    key: Callable[[Handed], float | str] = keys.get(sort, lambda h: -(h.probability or 0.0))
+    if worth is not None:
+        keys[BY_VALUE] = lambda h: -worth.expected(h, _chance_of(h, shown))
+    key: Callable[[Handed], float | str] = keys.get(sort, lambda h: -_chance_of(h, shown))
     return lambda h: (key(h), h.lead_id)
 
 
-def _line(h: Handed, shown: Shown, language: Language, now: int) -> Line:
+def _chance_of(h: Handed, shown: Shown) -> float:
+    """Return the probability that the line shows: the run's, else as it was handed over."""
+    now = shown.brief(h.lead_id).probability
+    return (h.probability or 0.0) if now is None else now
+
+
+def _line(
+    h: Handed, reasons: tuple[str, ...], shown: Shown, language: Language, now: int, worth: Worth | None
+) -> Line:
     row = shown.row(h.lead_id) or {}
     odds, interval = chance(row if row.get("probability") is not None else vars(h), language)
     return Line(
-        h.lead_id,
-        h.who,
-        str(row.get("stage") or ""),
-        h.status,
-        odds,
-        interval,
-        h.reasons,
-        trend(row),
-        ago(now - h.handed_at, language),
-        "" if h.due_at is None else day(h.due_at, language),
-        h.overdue,
-        h.owner or "",
+        lead_id=h.lead_id,
+        who=h.who,
+        stage=str(row.get("stage") or ""),
+        status=h.status,
+        chance=odds,
+        interval=interval,
+        value="" if worth is None else language.number(round(worth.expected(h, _chance_of(h, shown)))),
+        reasons=reasons,
+        trend=trend(row),
+        age=ago(now - h.handed_at, language),
+        due="" if h.due_at is None else day(h.due_at, language),
+        overdue=h.overdue,
+        owner=h.owner or "",
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lqmodel.languages.phrases import changes, explanations, helps, pictures, values, web
+from lqmodel.languages.phrases import changes, explanations, helps, pictures, values, web, webteam
 
 Phrase = str | Mapping[str, str]
-TOPICS: Final = (values, explanations, changes, helps, pictures, web)
+TOPICS: Final = (values, explanations, changes, helps, pictures, web, webteam)
 PHRASES: Final[Mapping[str, Mapping[str, Phrase]]] = {
     key: texts for topic in TOPICS for key, texts in topic.PHRASES.items()
 }

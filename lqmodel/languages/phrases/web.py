@@ -11,7 +11,6 @@ PHRASES: Final = {
         "ro": "Preluările mele",
         "nb": "Mine overleveringer",
     },
-    "web.users": {"en": "People", "de": "Personen", "ro": "Persoane", "nb": "Personer"},
     "web.language": {"en": "Language", "de": "Sprache", "ro": "Limba", "nb": "Språk"},
     "web.switch": {"en": "Switch", "de": "Wechseln", "ro": "Schimbă", "nb": "Bytt"},
     "web.sign_in": {"en": "Sign in", "de": "Anmelden", "ro": "Autentificare", "nb": "Logg inn"},
@@ -44,6 +43,22 @@ PHRASES: Final = {
         "ro": "numele leadului",
         "nb": "navnet på leadet",
     },
+    "web.sort_value": {
+        "en": "expected value",
+        "de": "erwarteter Wert",
+        "ro": "valoare așteptată",
+        "nb": "forventet verdi",
+    },
+    "web.expected": {
+        "en": "worth about {value}",
+        "de": "etwa {value} wert",
+        "ro": "valorează circa {value}",
+        "nb": "verdt omtrent {value}",
+    },
+    "web.stage": {"en": "Stage", "de": "Stufe", "ro": "Etapă", "nb": "Trinn"},
+    "web.segment": {"en": "Segment", "de": "Segment", "ro": "Segment", "nb": "Segment"},
+    "web.moved": {"en": "The chance", "de": "Die Chance", "ro": "Șansa", "nb": "Sjansen"},
+    "web.pages": {"en": "Pages", "de": "Seiten", "ro": "Pagini", "nb": "Sider"},
     "web.show": {"en": "Show", "de": "Zeigen", "ro": "Arată", "nb": "Vis"},
     "web.nothing": {
         "en": "No lead here.",
@@ -120,6 +135,42 @@ PHRASES: Final = {
         "ro": "Ce s-a schimbat",
         "nb": "Hva som endret seg",
     },
+    "web.help": {
+        "en": "What would help",
+        "de": "Was helfen würde",
+        "ro": "Ce ar ajuta",
+        "nb": "Hva som ville hjelpe",
+    },
+    "web.help_ask": {
+        "en": "Ask the model (takes a moment)",
+        "de": "Das Modell fragen (dauert einen Moment)",
+        "ro": "Întreabă modelul (durează puțin)",
+        "nb": "Spør modellen (tar et øyeblikk)",
+    },
+    "web.help_means": {
+        "en": "This is what the model would make of it. It does not say that the lead will then buy.",
+        "de": "So würde das Modell es werten. Es sagt nicht, dass der Lead dann kauft.",
+        "ro": "Așa ar judeca modelul. Nu spune că leadul va cumpăra.",
+        "nb": "Slik ville modellen vurdere det. Det sier ikke at leadet da kjøper.",
+    },
+    "web.did_accepted": {"en": "accepted", "de": "angenommen", "ro": "acceptat", "nb": "godtatt"},
+    "web.did_rejected": {"en": "rejected", "de": "abgelehnt", "ro": "respins", "nb": "avvist"},
+    "web.did_qualified": {"en": "qualified", "de": "qualifiziert", "ro": "calificat", "nb": "kvalifisert"},
+    "web.did_worked": {"en": "called", "de": "kontaktiert", "ro": "contactat", "nb": "kontaktet"},
+    "web.did_snoozed": {"en": "put off", "de": "zurückgestellt", "ro": "amânat", "nb": "utsatt"},
+    "web.did_suppressed": {
+        "en": "objects: not to be contacted",
+        "de": "widerspricht: nicht kontaktieren",
+        "ro": "se opune: a nu se contacta",
+        "nb": "reserverer seg: skal ikke kontaktes",
+    },
+    "web.did_lifted": {
+        "en": "objection taken back",
+        "de": "Widerspruch zurückgenommen",
+        "ro": "opoziție retrasă",
+        "nb": "reservasjon trukket tilbake",
+    },
+    "web.did_undone": {"en": "taken back", "de": "zurückgenommen", "ro": "retras", "nb": "angret"},
     "web.from_usual": {
         "en": "From the usual lead to this one",
         "de": "Vom üblichen Lead zu diesem",
@@ -162,14 +213,6 @@ PHRASES: Final = {
     "web.agreement": {"en": "Agreement", "de": "Vereinbarung", "ro": "Acord", "nb": "Avtale"},
     "web.done": {"en": "Done.", "de": "Erledigt.", "ro": "Gata.", "nb": "Utført."},
     "web.undone": {"en": "Taken back.", "de": "Zurückgenommen.", "ro": "Retras.", "nb": "Angret."},
-    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────
-    "web.role": {"en": "Role", "de": "Rolle", "ro": "Rol", "nb": "Rolle"},
-    "web.views": {
-        "en": "Who looked at which lead",
-        "de": "Wer welchen Lead ansah",
-        "ro": "Cine a văzut ce lead",
-        "nb": "Hvem så på hvilket lead",
-    },
     # ── no page ──────────────────────────────────────────────────────────────────────────────────────────────
     "web.failed_400": {
         "en": "This cannot be read",
@@ -206,6 +249,12 @@ PHRASES: Final = {
         "de": "Zu oft; eine Minute warten",
         "ro": "Prea des; așteptați un minut",
         "nb": "For ofte; vent et minutt",
+    },
+    "web.failed_500": {
+        "en": "Something went wrong here",
+        "de": "Hier ist etwas schiefgegangen",
+        "ro": "Ceva nu a mers bine",
+        "nb": "Her gikk noe galt",
     },
     "web.failed_503": {
         "en": "This does not work at the moment",

@@ -1,0 +1,209 @@
+"""What is worked out when a page asks for it: the model that made the run, its words, and what would help.
+
+The model comes from where the run says that it was found; what is worked out once is kept while it holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from lqmodel.asof import iso
+from lqmodel.bundle import Bundle
+from lqmodel.counterfactual import NurtureList, nurture, what_would_help
+from lqmodel.errors import LqmodelError, Refused
+from lqmodel.handoff import reworded_frozen
+from lqmodel.languages import Language
+from lqmodel.ledger import Ledger
+from lqmodel.locating import find_model
+from lqmodel.reasons import ColumnWords, Help
+from lqmodel.runs import Run
+from lqmodel.settings import Settings
+from lqmodel.web.choosing import Worth
+from lqmodel.web.desk import STRONGEST, Handed
+
+T = TypeVar("T")
+KEPT: Final = 5_000
+"""Answers of each kind that are kept."""
+
+
+PATIENCE: Final = 2.0
+"""Seconds that a page waits for what is worked out in the background, before it says so."""
+
+
+class Kept(Generic[T]):
+    """Answers by what was asked, the latest asked for."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._held: OrderedDict[tuple[Any, ...], T] = OrderedDict()
+
+    def known(self, key: tuple[Any, ...]) -> T | None:
+        """Return what is known, and work out nothing."""
+        with self._lock:
+            return self._held.get(key)
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """Return what is known, or work it out and keep it."""
+        found = self.known(key)
+        if found is None:
+            found = make()
+            with self._lock:
+                self._held[key] = found
+                while len(self._held) > self._most:
+                    self._held.popitem(last=False)
+        return found
+
+
+class Asks:
+    """Asks the model behind a run.
+
+    Parameters
+    ----------
+    project : Path or None
+        Where it and its sources are found; None: nothing is worked out.
+    ledger : Ledger
+    """
+
+    def __init__(self, project: Path | None, ledger: Ledger) -> None:
+        self._project, self._ledger = project, ledger
+        self._turn, self._lock = threading.Lock(), threading.Lock()
+        self._background = ThreadPoolExecutor(1, "lqmodel-asks")
+        self._nurturing: dict[tuple[str, str], Future[NurtureList]] = {}
+        self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
+        self._helps: Kept[Help] = Kept()
+        self._worded: Kept[dict[str, Any]] = Kept()
+
+    def bundle(self, run: Run) -> Bundle | None:
+        """Return the bundle that made a run; None by points, or where it is not found any more."""
+        found = self._bundles.known((run.bundle_version,))
+        if found is None:
+            with self._turn:
+                found = self._bundles.get((run.bundle_version,), lambda: (self._load(run),))
+        return found[0]
+
+    def worded(self, run: Run, handoff: Mapping[str, Any], language: Language) -> dict[str, Any] | None:
+        """Return a recorded handoff, as `handoffs.jsonl` has it, in a language; None where it froze no reasons.
+
+        A handoff of another bundle than the run's stays in the language in which it was frozen: its own words
+        are not known here.
+        """
+        why = handoff["frozen"]["why"]
+        if "base_probability" not in why:
+            return None
+        return self._worded.get((handoff["seq"], language.name), lambda: self._word(run, handoff, language))
+
+    def reasons(self, run: Run, handed: Sequence[Handed], language: Language) -> dict[int, tuple[str, ...]]:
+        """Return the strongest reasons of handoffs that were frozen in another language, by the entry's number."""
+        other = [h.seq for h in handed if h.language and h.language != language.name]
+        found = {seq: self._worded.known((seq, language.name)) for seq in other}
+        for row in self._ledger.entries([seq for seq, told in found.items() if told is None]):
+            found[row["seq"]] = self.worded(run, row, language)
+        return {
+            seq: tuple(str(reason["text"]) for reason in told["up"][:STRONGEST])
+            for seq, told in found.items()
+            if told is not None and told["up"]
+        }
+
+    def segments(self, run: Run, language: Language) -> dict[str, str]:
+        """Return the categories by which the model was judged: column → what people call it."""
+        bundle = self.bundle(run)
+        if bundle is None or not bundle.metrics.get("segments"):
+            return {}
+        declared = {f.name: f for f in (*bundle.declarations.features, *bundle.declarations.facts)}
+        columns = (declared[column["name"]] for column in bundle.metrics["segments"]["columns"])
+        words = (ColumnWords(item, item.columns()[0], language) for item in columns)
+        return {w.column.name: w.title for w in words}
+
+    def worth(self, run: Run) -> Worth | None:
+        """Return what a handoff may bring; None where the project does not declare it."""
+        bundle = self.bundle(run)
+        declared = None if bundle is None else bundle.declarations.model.stages.sales_ready
+        if declared is None or declared.value is None:
+            return None
+        return Worth(declared.value, declared.per)
+
+    def help_known(self, run: Run, lead_id: str, language: Language) -> Help | None:
+        """Return what would help a lead, where it was worked out already."""
+        return self._helps.known((run.run_id, lead_id, language.name))
+
+    def help(self, run: Run, lead_id: str, language: Language) -> Help:
+        """Work out what would help a lead, from its rows in the sources; one at a time.
+
+        Raises
+        ------
+        Refused, NoInput, BadData, ColumnMissing, WrongType
+            As `what_would_help`.
+        """
+        bundle = self.bundle(run)
+        assert bundle is not None, "asked for only where there is one"
+        root, acts = self._root(), self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
+
+        def work() -> Help:
+            scores, threads = run.part([lead_id]), Settings.read().threads
+            return what_would_help(bundle, root, {}, scores, [lead_id], threads, language, acts)[0]
+
+        with self._turn:
+            return self._helps.get((run.run_id, lead_id, language.name), work)
+
+    def nurture(self, run: Run, language: Language, wait: float = PATIENCE) -> NurtureList | None:
+        """Return whom to nurture and with what; None while it is being worked out.
+
+        Raises
+        ------
+        LqmodelError
+            As `nurture`, or no model is at hand.
+        """
+        key = (run.run_id, language.name)
+        with self._lock:
+            job = self._nurturing.get(key)
+            if job is None:
+                self._nurturing = {k: v for k, v in self._nurturing.items() if k[0] == run.run_id}
+                job = self._nurturing[key] = self._background.submit(self._nurture, run.folder, language)
+        try:
+            return job.result(wait)
+        except TimeoutError:
+            return None
+
+    def warm(self, run: Run) -> None:
+        """Load the model beforehand, so that the first reader does not wait for it."""
+        self._background.submit(self.bundle, run)
+
+    def _nurture(self, folder: Path, language: Language) -> NurtureList:
+        run = Run.open(folder)  # with tables of its own, which go when this is done
+        bundle = self.bundle(run)
+        if bundle is None:
+            raise Refused(
+                "the model that made the run is not found: what would help is not known",
+                do="serve the project that trained it",
+            )
+        acts = self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
+        return nurture(
+            bundle, self._root(), {}, run, threads=Settings.read().threads, language=language, acts=acts
+        )
+
+    def _root(self) -> Path:
+        assert self._project is not None
+        return self._project.resolve()
+
+    def _load(self, run: Run) -> Bundle | None:
+        if self._project is None or run.by_points:
+            return None
+        try:
+            found = find_model(str(run.manifest["model"]["address"]), self._project)[0]
+        except LqmodelError:
+            return None
+        return found if found.version == run.bundle_version else None
+
+    def _word(self, run: Run, handoff: Mapping[str, Any], language: Language) -> dict[str, Any]:
+        frozen = handoff["frozen"]
+        names = ("lead_id", "probability", "low", "high", "score", "cause")
+        told = {**frozen["why"], **{name: handoff[name] for name in names}, "as_of": iso(handoff["as_of"])}
+        bundle = self.bundle(run)
+        if told["language"] == language.name or bundle is None or bundle.version != handoff["bundle"]:
+            return told
+        return reworded_frozen(told, frozen["facts"], bundle.declarations, language, bundle.usual)

@@ -1,0 +1,85 @@
+"""Routes of the pages about all leads, about the model, and about who has access."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import Response
+
+from lqmodel.errors import LqmodelError
+from lqmodel.web.doors import Administers, ChangesPeople, Oversees, Seen, Short, to
+from lqmodel.web.nurturepage import NurturePage, audience, nurture_page
+from lqmodel.web.people import Session
+from lqmodel.web.usersbook import audit_page, users_page
+from lqmodel.web.view import View
+
+router = APIRouter()
+Chosen = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/nurture")
+def nurture(view: Seen, signed: Oversees, stage: Chosen = "", step: Chosen = "") -> Response:
+    """Whom to nurture, and with what."""
+    return view.page("nurture.html", _nurture(view, signed, stage, step), signed.person.language)
+
+
+@router.get("/nurture/audience.csv")
+def audience_file(view: Seen, signed: Oversees, stage: Chosen = "", step: Chosen = "") -> Response:
+    """The same leads, as a file for a mailing; that it was taken is written down first."""
+    page = _nurture(view, signed, stage, step)
+    if not page.groups:
+        raise HTTPException(503)
+    leads = sum(len(group.near) for group in page.groups if stage in ("", group.stage))
+    told = {"leads": leads, "stage": stage, "step": step}
+    view.trail.did(signed.person.name, "export", told, view.clock())
+    named = {"content-disposition": 'attachment; filename="audience.csv"'}
+    return Response(audience(page), media_type="text/csv; charset=utf-8", headers=named)
+
+
+def _nurture(view: View, signed: Session, stage: str, step: str) -> NurturePage:
+    shown, frame = view.shown(), view.frame(signed, "nurture")
+    barred = frozenset(view.ledger.suppressed())
+    try:
+        found = view.asks.nurture(shown.run, frame.language)
+    except LqmodelError as error:
+        return nurture_page(frame, shown, None, barred, refused=str(error))
+    return nurture_page(frame, shown, found, barred, stage, step)
+
+
+@router.get("/users")
+def users(view: Seen, signed: Administers) -> Response:
+    """Who may sign in."""
+    return view.page(
+        "users.html", users_page(view.frame(signed, "users"), view.people.all()), signed.person.language
+    )
+
+
+@router.post("/users/role")
+def give_role(view: Seen, signed: ChangesPeople, name: Short, role: Short) -> Response:
+    """Give somebody another role; one's own stays, so that somebody can always undo it."""
+    _check_other(signed, name)
+    view.people.give_role(name, role)
+    view.trail.did(signed.person.name, "role", {"name": name, "role": role}, view.clock())
+    return to("/users")
+
+
+@router.post("/users/disable")
+def disable(view: Seen, signed: ChangesPeople, name: Short) -> Response:
+    """Shut somebody out, at once."""
+    _check_other(signed, name)
+    view.people.disable(name)
+    view.trail.did(signed.person.name, "disable", {"name": name}, view.clock())
+    return to("/users")
+
+
+def _check_other(signed: Session, name: str) -> None:
+    if name == signed.person.name:
+        raise HTTPException(403)
+
+
+@router.get("/audit")
+def audit(view: Seen, signed: Administers, person: Chosen = "") -> Response:
+    """Who saw or did what."""
+    found = audit_page(view.frame(signed, "audit"), view.trail.latest(person), person)
+    return view.page("audit.html", found, signed.person.language)

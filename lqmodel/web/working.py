@@ -1,0 +1,110 @@
+"""Routes of daily work: the worklist, a lead, what would help it, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Query
+from fastapi.responses import Response
+
+from lqmodel.errors import LqmodelError, Refused
+from lqmodel.web.acts import Said, say, undo
+from lqmodel.web.doors import Answers, Seen, Short, Signed, Text, to
+from lqmodel.web.leadpage import lead_page
+from lqmodel.web.people import Session
+from lqmodel.web.view import View
+from lqmodel.web.worklist import SORTS, Wanted, worklist
+
+NOTICES: Final = ("done", "undone")
+router = APIRouter()
+LeadId = Annotated[str, Query(max_length=200)]
+Chosen = Annotated[str, Query(max_length=200)]
+
+
+def _wanted(
+    status: Chosen = "",
+    owner: Chosen = "",
+    stage: Chosen = "",
+    segment: Chosen = "",
+    changed: Chosen = "",
+    q: Chosen = "",
+    sort: Chosen = SORTS[0],
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> Wanted:
+    return Wanted(status, owner, stage, segment, changed, q, sort, page)
+
+
+@router.get("/handoffs")
+def handoffs(view: Seen, signed: Signed, wanted: Annotated[Wanted, Depends(_wanted)]) -> Response:
+    """One page of the handoffs that a person may see."""
+    now, frame = view.clock(), view.frame(signed, "handoffs")
+    found = worklist(frame, signed.person, view.desk.handed(now), view.shown(), wanted, now, view.asks)
+    return view.page("worklist.html", found, signed.person.language)
+
+
+@router.get("/lead")
+def lead(view: Seen, signed: Signed, id: LeadId, done: Annotated[str, Query(max_length=20)] = "") -> Response:
+    """All that a person may know of a lead."""
+    return _lead(view, signed, id, f"web.{done}" if done in NOTICES else "", "", 200)
+
+
+@router.get("/lead/help")
+def help_lead(view: Seen, signed: Signed, id: LeadId) -> Response:
+    """The same, with what would help it: that is worked out from the sources, which takes a moment."""
+    shown, language = view.shown(), signed.person.language
+    mine = view.desk.owns(signed.person, id, view.clock())
+    if not mine or shown.row(id) is None or view.asks.bundle(shown.run) is None:
+        raise HTTPException(404)
+    try:
+        view.asks.help(shown.run, id, language)
+    except LqmodelError as error:
+        return _lead(view, signed, id, "", str(error), 409)
+    return _lead(view, signed, id, "", "", 200)
+
+
+@router.post("/lead/act")
+def act(
+    view: Seen,
+    signed: Answers,
+    lead_id: Short,
+    act: Short,
+    token: Short,
+    seen: Annotated[int, Form(ge=0, le=2**53)],
+    reason: Short = "",
+    note: Text = "",
+    days: Annotated[int, Form(ge=0, le=365)] = 0,
+    item: Annotated[list[str], Form(max_length=50)] = [],  # noqa: B006
+) -> Response:
+    """Answer a lead."""
+    said = Said(lead_id, act, token, seen, reason, note, days, tuple(item))
+    try:
+        say(view.ledger, signed.person, said, view.config.spoken, view.clock())
+    except Refused as refused:
+        return _lead(view, signed, lead_id, "", str(refused), 409)
+    return to(f"/lead?{urlencode({'id': lead_id, 'done': 'done'})}")
+
+
+@router.post("/lead/undo")
+def take_back(view: Seen, signed: Answers, lead_id: Short, token: Short) -> Response:
+    """Take an act of one's own back."""
+    try:
+        undo(view.ledger, signed.person, lead_id, token, view.config.spoken, view.clock())
+    except Refused as refused:
+        return _lead(view, signed, lead_id, "", str(refused), 409)
+    return to(f"/lead?{urlencode({'id': lead_id, 'done': 'undone'})}")
+
+
+def _lead(view: View, signed: Session, lead_id: str, notice: str, refused: str, status: int) -> Response:
+    now, person, shown = view.clock(), signed.person, view.shown()
+    if not view.desk.owns(person, lead_id, now):
+        raise HTTPException(404)
+    history = view.ledger.of_lead(lead_id) if view.ledger.exists() else []
+    if not history and shown.row(lead_id) is None:
+        raise HTTPException(404)
+    view.trail.saw(person.name, lead_id, shown.run.bundle_version, now)
+    said = refused or (person.language.say(notice) if notice else "")
+    handed = view.desk.handed(now).get(lead_id)
+    frame = view.frame(signed, "handoffs", said)
+    page = lead_page(frame, person, lead_id, shown, handed, history, view.config.spoken, view.asks)
+    return view.page("lead.html", page, person.language, status)
