@@ -161,6 +161,17 @@ class Tracker:
         found = _if_there(lambda: self._client.get_registered_model(name))
         return None if found is None else {alias: str(version) for alias, version in found.aliases.items()}
 
+    def aliases(self, name: str) -> dict[str, str]:
+        """Return alias → version of a model; empty if there is no such model.
+
+        Raises
+        ------
+        NoInput
+            The store does not answer.
+        """
+        with self._reachable():
+            return self._aliases(name) or {}
+
     def _has_version(self, name: str, version: str) -> bool:
         if not re.fullmatch(VERSION, version):
             return False

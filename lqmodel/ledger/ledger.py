@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from lqmodel.barring import NOBODY, Barred
 from lqmodel.declarations import Handoffs
@@ -22,7 +22,7 @@ from lqmodel.ledger.audit import note
 from lqmodel.ledger.chain import Chain
 from lqmodel.ledger.feedback import Feedback, Spoken, Taken, acts, append, check_seen
 from lqmodel.ledger.recording import Recorded, check_order, check_passed, record, unrecorded
-from lqmodel.ledger.report import LoopReport, report
+from lqmodel.ledger.report import LoopReport, Moves, report
 from lqmodel.ledger.store import Store
 from lqmodel.ledger.tables import FEEDBACK, GENESIS, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.ledger.tombstones import Tombstones
@@ -238,6 +238,16 @@ class Ledger:
         if statuses is not None:
             found = [row for row in found if row["status"] in statuses]
         return sorted(found, key=lambda row: (row["due_at"] is None, row["due_at"] or 0, row["seq"]))
+
+    def moves(self, model: str, since: int) -> list[Moves]:
+        """Count a model's transitions from a moment on, by run, from and to; the oldest run first."""
+        t = TRANSITIONS.c
+        by = (t.as_of, t.from_stage, t.to_stage)
+        query = (
+            select(*by, func.count()).where(t.model == model, t.as_of >= since).group_by(*by).order_by(*by)
+        )
+        with self.store.reading() as con:
+            return [Moves(*row) for row in con.execute(query)]
 
     def entries(self, seqs: Collection[int]) -> list[dict[str, Any]]:
         """Return the handoffs of these entries, as they were recorded."""

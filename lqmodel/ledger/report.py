@@ -97,6 +97,16 @@ class LoopReport:
         return "\n".join(_lines(self))
 
 
+@dataclass(frozen=True)
+class Moves:
+    """How many leads a run moved from one stage to another; ``as_of`` in microseconds UTC."""
+
+    as_of: int
+    from_stage: str
+    to_stage: str
+    leads: int
+
+
 def report(
     handoffs: Sequence[Row], answers: Sequence[Answer], won: Sequence[bool | None] | None, now: int
 ) -> LoopReport:

@@ -9,17 +9,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from lqmodel.api import open_project
 from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.errors import LqmodelError, Refused
 from lqmodel.handoff import reworded_frozen
 from lqmodel.languages import Language
-from lqmodel.ledger import Ledger
-from lqmodel.locating import find_model
+from lqmodel.ledger import Ledger, LoopReport, won_within
+from lqmodel.locating import ADDRESS_PREFIX, find_model
 from lqmodel.reasons import ColumnWords, Help
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
@@ -27,12 +29,27 @@ from lqmodel.web.choosing import Worth
 from lqmodel.web.desk import STRONGEST, Handed
 
 T = TypeVar("T")
+Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
 KEPT: Final = 5_000
 """Answers of each kind that are kept."""
 
 
 PATIENCE: Final = 2.0
 """Seconds that a page waits for what is worked out in the background, before it says so."""
+
+
+AFRESH: Final = 300_000_000
+"""How long the registry's aliases may stand as they were read, microseconds."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A registered model that bears an alias, and its held-out quality as in metrics.json."""
+
+    alias: str
+    version: str
+    bundle: str
+    quality: Mapping[str, Any]
 
 
 class Kept(Generic[T]):
@@ -73,6 +90,8 @@ class Asks:
         self._project, self._ledger = project, ledger
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._background = ThreadPoolExecutor(1, "lqmodel-asks")
+        self._aliases: dict[tuple[str, str], Future[tuple[Rival, ...]]] = {}
+        self._outcomes: dict[tuple[str, str], Future[Won | None]] = {}
         self._nurturing: dict[tuple[str, str], Future[NurtureList]] = {}
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
         self._helps: Kept[Help] = Kept()
@@ -168,6 +187,68 @@ class Asks:
             return job.result(wait)
         except TimeoutError:
             return None
+
+    def loop(self, run: Run, now: int, wait: float = PATIENCE) -> tuple[LoopReport, bool]:
+        """Return what sales did with handoffs, and what came of them as far as that is known already.
+
+        Outcomes are read from the sources in the background, once for a run; whether they still are is the
+        second value.
+        """
+        name = str(run.manifest["model"]["name"])
+        key = (run.run_id, "")
+        with self._lock:
+            job = self._outcomes.get(key)
+            if job is None:
+                job = self._outcomes[key] = self._background.submit(self._won, name)
+                self._outcomes = {key: job}
+        try:
+            won = job.result(wait)
+        except TimeoutError:
+            return self._ledger.report(name, now), True
+        return self._ledger.report(name, now, won), False
+
+    def rivals(self, run: Run, now: int, wait: float = PATIENCE) -> tuple[Rival, ...]:
+        """Return the registered models that bear an alias; none where there is no registry, or it is slow to answer."""
+        name = str(run.manifest["model"]["name"])
+        if self._project is None or not str(run.manifest["model"]["address"]).startswith(ADDRESS_PREFIX):
+            return ()
+        key = (name, str(now // AFRESH))
+        with self._lock:
+            job = self._aliases.get(key)
+            if job is None:
+                job = self._background.submit(self._rivals, name)
+                self._aliases = {key: job}
+        try:
+            return job.result(wait)
+        except (TimeoutError, LqmodelError):
+            return ()
+
+    def _rivals(self, name: str) -> tuple[Rival, ...]:
+        tracker = open_project(self._root()).tracker()
+        found = []
+        for alias, version in sorted(tracker.aliases(name).items()):
+            bundle = Bundle.load(tracker.folder(f"{ADDRESS_PREFIX}{name}/{version}"))
+            found.append(Rival(alias, version, bundle.version, bundle.metrics["quality"]))
+        return tuple(found)
+
+    def _won(self, name: str) -> Won | None:
+        """Open the outcomes; None where there are none to be read."""
+        if self._project is None:
+            return None
+        try:
+            opened = open_project(self._project)
+            declarations = opened.declarations(name)
+            if not declarations.model.has_clock:
+                return None
+            inputs, turn = opened.inputs(name), threading.Lock()
+        except LqmodelError:
+            return None
+
+        def won(handoffs: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+            with turn:  # one connection of the engine
+                return won_within(declarations, inputs, handoffs)
+
+        return won
 
     def warm(self, run: Run) -> None:
         """Load the model beforehand, so that the first reader does not wait for it."""

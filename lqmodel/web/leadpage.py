@@ -66,6 +66,8 @@ class LeadPage:
         The language of reasons and what changed: the reader's, else the one in which they were frozen.
     told_up, told_down, changed : str
         What the run says for, against, and of what changed; where no handoff was frozen.
+    changed_in : str
+        Its language.
     picture : str
         The waterfall, as SVG; empty without a handoff.
     moves : tuple of str
@@ -109,6 +111,7 @@ class LeadPage:
     told_up: str
     told_down: str
     changed: str
+    changed_in: str
     picture: str
     headline: str
     moves: tuple[str, ...]
@@ -148,6 +151,8 @@ def lead_page(
     help = asks.help_known(run, lead_id, language)
     odds, interval = chance(row if row.get("probability") is not None else frozen or {}, language)
     change = (worded or {}).get("change") or {}
+    is_shown = bool(change) and frozen is not None and frozen["run_id"] == run.run_id
+    said_in = run.language.name if told is None else told.language.name
     sides = [tuple(_why(r) for r in side) for side in ((told.up, told.down) if told else ((), ()))]
     return LeadPage(
         frame=frame,
@@ -163,10 +168,11 @@ def lead_page(
         trend=trend(row),
         up=sides[0],
         down=sides[1],
-        said_in=run.language.name if told is None else told.language.name,
+        said_in=said_in,
         told_up="" if told else str(row.get("reasons_up") or why.get("reasons_up") or ""),
         told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
-        changed=str(row.get("reasons_changed") or ""),
+        changed=str(change["text"] if is_shown else row.get("reasons_changed") or ""),
+        changed_in=said_in if is_shown else run.language.name,
         picture="" if told is None else told.waterfall().svg,
         headline=str(change.get("headline", "")),
         moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),

@@ -8,7 +8,9 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 
 from lqmodel.errors import LqmodelError
-from lqmodel.web.doors import Administers, ChangesPeople, Oversees, Seen, Short, to
+from lqmodel.web.doors import Administers, ChangesPeople, Oversees, Seen, Short, Signed, to
+from lqmodel.web.funnelpage import funnel_page, looked_back
+from lqmodel.web.modelpage import model_page
 from lqmodel.web.nurturepage import NurturePage, audience, nurture_page
 from lqmodel.web.people import Session
 from lqmodel.web.usersbook import audit_page, users_page
@@ -45,6 +47,25 @@ def _nurture(view: View, signed: Session, stage: str, step: str) -> NurturePage:
     except LqmodelError as error:
         return nurture_page(frame, shown, None, barred, refused=str(error))
     return nurture_page(frame, shown, found, barred, stage, step)
+
+
+@router.get("/funnel")
+def funnel(view: Seen, signed: Oversees) -> Response:
+    """Leads by stage and week, what moved, and what became of handoffs."""
+    run, now, frame = view.shown().run, view.clock(), view.frame(signed, "funnel")
+    runs = looked_back(run)
+    since = min((r.as_of for r in runs if r.as_of is not None), default=0)
+    moves = view.ledger.moves(str(run.manifest["model"]["name"]), since) if view.ledger.exists() else []
+    loop, working = view.asks.loop(run, now)
+    return view.page("funnel.html", funnel_page(frame, runs, moves, loop, working), frame.language)
+
+
+@router.get("/model")
+def model(view: Seen, signed: Signed) -> Response:
+    """The model that made the run."""
+    run, frame = view.shown().run, view.frame(signed, "model")
+    page = model_page(frame, run, view.asks.bundle(run), view.asks.rivals(run, view.clock()))
+    return view.page("model.html", page, frame.language)
 
 
 @router.get("/users")

@@ -118,6 +118,8 @@ READS = {
     "/lead/help": set(ROLES),
     "/nurture": ALL_LEADS,
     "/nurture/audience.csv": ALL_LEADS,
+    "/funnel": ALL_LEADS,
+    "/model": set(ROLES),
     "/users": ADMINS,
     "/audit": ADMINS,
 }
