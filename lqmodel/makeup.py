@@ -15,7 +15,7 @@ from lqmodel.files import canonical, sha256
 
 _DIGITS = 12
 _SAID = {"title", "reason", "actionable"}  # of a feature: what its values do not depend on
-_PLACE = {"uri", "columns", "display", "freshness"}  # of a source
+_PLACE = {"uri", "columns", "display", "timeline", "freshness"}  # of a source
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from lqmodel.scores import (
     read_digest,
     routed,
     scored_row,
+    shown,
     values_at,
 )
 from lqmodel.since import change_columns
@@ -100,6 +101,7 @@ def score_by_points(
         table=all_leads(leads, scored, walked, as_of, table.version),
         features=values,
         states=walked.states,
+        timeline=shown(declarations, inputs, leads, walked, as_of),
         skipped=skipped(leads, inputs, {}, declarations.model.population.source),
         handoffs=_handoffs(table, values, scored, walked, leads),
         inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs, kept),

@@ -5,6 +5,7 @@ scores.parquet     one row per lead of the input, by lead id
 features.parquet   the values that the scores rest on, one row per scored lead
 states.parquet     where every lead stands that any run has seen: what the next run goes on from
 handoffs.jsonl     the leads that this run hands to sales, with frozen reasons
+timeline.parquet   what the view shows of leads: declared columns of who they are, and of what they did
 skipped.parquet    what was left out: source, lead_id, reason, rows
 manifest.json      what this is, and the SHA-256 of every other file (written last)
 OUT/latest             a link to the newest run
@@ -38,9 +39,13 @@ from lqmodel.makeup import Makeup
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
 from lqmodel.scores import Scores, summary
+from lqmodel.timeline import EMPTY
 
 LATEST = "latest"
 FORMAT = 4
+TIMELINE = "timeline.parquet"
+LOOKED_UP = 20_000
+"""Rows of a group where single leads are looked up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +182,18 @@ class Run:
         )
         return Part(scores, features, states, self.as_of, self.bundle_version)
 
+    def timeline(self, lead_ids: Collection[str]) -> pa.Table:
+        """Read what is shown of some leads, as of `timeline.timeline`; empty where an earlier version wrote the run.
+
+        Raises
+        ------
+        BadData
+            The file was changed after it was written.
+        """
+        if TIMELINE not in self.manifest["files"]:
+            return EMPTY
+        return pq.read_table(self._held_once(TIMELINE), filters=[("lead_id", "in", list(lead_ids))])
+
     @cached_property
     def _held(self) -> dict[str, Path]:
         return {}
@@ -294,6 +311,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
         )
         (building / "handoffs.jsonl").write_bytes("".join(lines).encode())
         write_parquet(scores.skipped, building / "skipped.parquet")
+        write_parquet(scores.timeline, building / TIMELINE, rows=LOOKED_UP)
         write_manifest(building, _head(scores, run_id, address))
 
     if not _is_whole(folder):
@@ -362,6 +380,6 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
     }
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a table of a run; the same table gives the same bytes."""
-    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", row_group_size=100_000)
+def write_parquet(table: pa.Table, path: Path, rows: int = 100_000) -> None:
+    """Write a table of a run, in groups of so many rows; the same table gives the same bytes."""
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", row_group_size=rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,9 +26,10 @@ from lqmodel.languages import ENGLISH, Language
 from lqmodel.makeup import Makeup
 from lqmodel.roster import ID, REASON, Scorer, to_score
 from lqmodel.skew import Skew
-from lqmodel.stages import CUSTOMER, STAGES, acts_digest
+from lqmodel.stages import CUSTOMER, LEAD, STAGES, acts_digest
 from lqmodel.states import EPISODE, SHOWN, Before, Walked
 from lqmodel.sweep import features_at
+from lqmodel.timeline import EMPTY, timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,8 @@ class Scores:
         What its probabilities rest on; None by points.
     signed : Signature or None
         Who signed the agreement, when, and its hash; None where it is a draft, or there is none.
+    timeline : pyarrow.Table
+        What people are shown of the leads, as of `timeline.timeline`.
     """
 
     model: str
@@ -125,6 +128,7 @@ class Scores:
     language: Language = ENGLISH
     makeup: Makeup | None = None
     signed: Signature | None = None
+    timeline: pa.Table = field(default_factory=lambda: EMPTY)
 
     @property
     def run_id(self) -> str:
@@ -262,6 +266,17 @@ def read_digest(inputs: Inputs, acts: pa.Table | None, as_of: int | None, rules:
 
 def _repeat(as_of: int, n: int) -> pa.Array:
     return pa.array(np.full(n, as_of), pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+
+def shown(
+    declarations: Declarations, inputs: Inputs, leads: pa.Table, walked: Walked, as_of: int | None
+) -> pa.Table:
+    """Return what people are shown: of every scored lead who it is, and what those did that left the first stage."""
+    scored = walked.table
+    later = scored.filter(pc.not_equal(scored["stage"], STAGES[LEAD]))
+    ids = leads.filter(pc.is_null(leads[REASON]))[ID]
+    followed = later.filter(pc.is_in(later[ID], value_set=ids.combine_chunks()))[ID]
+    return timeline(declarations, inputs, leads, ids, followed, as_of)
 
 
 def displayed(declarations: Declarations, leads: pa.Table, chosen: pa.Table) -> list[dict[str, str | None]]:

@@ -39,6 +39,7 @@ from lqmodel.scores import (
     read_digest,
     routed,
     scored_row,
+    shown,
     values_at,
 )
 from lqmodel.since import change_columns, change_of, since
@@ -123,6 +124,7 @@ def score(
         table=all_leads(leads, scored, walked, as_of, bundle.version),
         features=values,
         states=walked.states,
+        timeline=shown(declarations, inputs, leads, walked, as_of),
         skipped=skipped(leads, inputs, unseen, source),
         handoffs=_handoffs(bundle, values, contributions, scored, walked, leads, changed, language),
         inputs=read_digest(inputs, acts, as_of, declarations.model.handoffs, kept),

@@ -93,6 +93,8 @@ def readings(
     if display:
         columns[model.population.source].update(declarations.sources[model.population.source].display)
         columns[model.population.source].update(model.routes().values())
+        for name, declared in declarations.used_sources(scoring=True).items():
+            columns[name].update(declared.timeline)
     return {
         name: Reading(
             frozenset(numbers[name]),

@@ -106,6 +106,9 @@ class Source(Declared):
     observed_until: Moment | None = Field(None, description="end of what the source covers (exclusive)")
     columns: Names | None = Field(None, description="the only columns that may be used")
     display: Names = Field((), description="columns shown to people, never used as features")
+    timeline: Names = Field(
+        (), description="columns of each event that the view shows of a lead: a run holds the newest 20"
+    )
     missing: Names = Field((), description="texts that mean missing, besides the empty text")
     delimiter: str = Field(",", min_length=1, max_length=1, description="CSV only")
     encoding: Annotated[str, AfterValidator(_check_encoding)] = Field("utf-8", description="CSV only")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lqmodel.declarations import from_microseconds, to_microseconds
@@ -18,7 +19,7 @@ from lqmodel.web.asking import Asks
 from lqmodel.web.desk import Handed, who
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
-from lqmodel.web.shown import Shown
+from lqmodel.web.shown import Shown, named
 from lqmodel.web.words import chance, day, trend
 
 NURTURED = (STAGES[LEAD], STAGES[MQL])
@@ -50,6 +51,15 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Did:
+    """One thing that the lead did: when, the source that says so, and what."""
+
+    when: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True)
 class LeadPage:
     """Context of lead.html.
 
@@ -75,6 +85,8 @@ class LeadPage:
     headline : str
     entries : tuple of Entry
         The newest first.
+    did : tuple of Did
+        What it did, as far as the project shows it; the newest first.
     fresh : tuple of (str, str)
         Source and when its newest fact was known.
     help : tuple of str
@@ -116,6 +128,7 @@ class LeadPage:
     headline: str
     moves: tuple[str, ...]
     entries: tuple[Entry, ...]
+    did: tuple[Did, ...]
     fresh: tuple[tuple[str, str], ...]
     help: tuple[str, ...]
     may_help: bool
@@ -148,6 +161,7 @@ def lead_page(
     why = {} if frozen is None else frozen["frozen"]["why"]
     worded = None if frozen is None else asks.worded(run, frozen, language)
     told = None if worded is None else LeadExplanation.from_json(worded)
+    told_of = shown.told(lead_id)
     help = asks.help_known(run, lead_id, language)
     odds, interval = chance(row if row.get("probability") is not None else frozen or {}, language)
     change = (worded or {}).get("change") or {}
@@ -157,7 +171,7 @@ def lead_page(
     return LeadPage(
         frame=frame,
         lead_id=lead_id,
-        who=who(why, lead_id),
+        who=named(told_of, lead_id) if any(r["at"] is None for r in told_of) else who(why, lead_id),
         stage=str(row.get("stage") or ""),
         status="" if handed is None else handed.status,
         owner="" if handed is None else handed.owner or "",
@@ -177,6 +191,7 @@ def lead_page(
         headline=str(change.get("headline", "")),
         moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),
         entries=_entries(history, person, language),
+        did=tuple(Did(_when(r["at"]), r["what"], r["text"]) for r in told_of if r["at"] is not None),
         fresh=tuple(
             (source, day(to_microseconds(at, None), language) if at else "–")
             for source, at in sorted(run.manifest["cutoffs"].items())
@@ -200,6 +215,10 @@ def _why(reason: Reason) -> Why:
     return Why(reason.text, reason.usual, reason.effect, reason.actionable)
 
 
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
 def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Language) -> tuple[Entry, ...]:
     stand = {row["token"] for row in standing([h for h in history if h["entry"] == "feedback"])}
     told = []
@@ -216,6 +235,6 @@ def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Lan
         undone = acted and row["token"] not in stand
         may = acted and not undone and row["person"] == person.name
         at = row["at"] if row["entry"] == "feedback" else row["as_of"]
-        when = f"{from_microseconds(at):%Y-%m-%d %H:%M}"
+        when = _when(from_microseconds(at))
         told.append(Entry(when, what, detail, said, undone, row["token"] if may else ""))
     return tuple(told)

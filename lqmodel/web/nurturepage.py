@@ -108,10 +108,12 @@ def nurture_page(
         Why it cannot be worked out.
     """
     as_of = "" if shown.run.as_of is None else day(shown.run.as_of, frame.language)
+    helps = () if found is None else (help.lead_id for each in found.groups for help in each.helps)
+    names = shown.names(list(helps))
     groups = (
         ()
         if found is None
-        else tuple(_group(each, shown, barred, stage, step, frame.language) for each in found.groups)
+        else tuple(_group(each, shown, names, barred, stage, step, frame.language) for each in found.groups)
     )
     return NurturePage(frame, as_of, groups, stage, step, found is None and not refused, refused)
 
@@ -135,7 +137,13 @@ def audience(page: NurturePage) -> bytes:
 
 
 def _group(
-    found: Nearest, shown: Shown, barred: Collection[str], stage: str, step: str, language: Language
+    found: Nearest,
+    shown: Shown,
+    names: Mapping[str, str],
+    barred: Collection[str],
+    stage: str,
+    step: str,
+    language: Language,
 ) -> Group:
     chosen = step if stage in ("", found.stage) else ""
     steps = tuple(Step(s.name, s.text, s.alone, s.with_others, s.name == chosen) for s in found.steps)
@@ -145,7 +153,7 @@ def _group(
     near = tuple(
         Near(
             help.lead_id,
-            shown.who(help.lead_id),
+            names[help.lead_id],
             p,
             chance(shown.row(help.lead_id) or {}, language)[0],
             help.in_short(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,19 @@ class Shown:
 
     def who(self, lead_id: str) -> str:
         """Return a lead as people know it; its id where the run holds no name."""
-        return lead_id
+        return named(self.told(lead_id), lead_id)
+
+    def told(self, lead_id: str) -> list[dict[str, Any]]:
+        """Return who a lead is and what it did, as far as the project shows it: rows of `timeline.SCHEMA`."""
+        rows: list[dict[str, Any]] = self.run.timeline([lead_id]).to_pylist()
+        return rows
+
+    def names(self, lead_ids: Collection[str]) -> dict[str, str]:
+        """Return leads as people know them."""
+        found: dict[str, list[dict[str, Any]]] = {lead: [] for lead in lead_ids}
+        for row in self.run.timeline(lead_ids).to_pylist():
+            found[row[ID]].append(row)
+        return {lead: named(rows, lead) for lead, rows in found.items()}
 
     def brief(self, lead_id: str) -> Brief:
         """Return where a lead stands and how it moved; remembered, since lists ask for many again and again."""
@@ -61,6 +73,11 @@ class Shown:
                 str(row.get("stage") or ""), trend(row), row.get("probability")
             )
         return found
+
+
+def named(rows: Iterable[Mapping[str, Any]], lead_id: str) -> str:
+    """Return a lead's display columns in one text; its id where it has none."""
+    return ", ".join(row["text"] for row in rows if row["at"] is None) or lead_id
 
 
 class _Ids(Sequence[str]):

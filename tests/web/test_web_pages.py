@@ -249,6 +249,21 @@ def test_nurture_lists_and_exports_what_the_command_line_lists(site: Site, compa
     assert mia.get("/nurture", params={"stage": group.stage, "step": "<img src=x>"}).text.count("<img") == 0
 
 
+def test_a_lead_shows_who_it_is_and_what_it_did(site: Site) -> None:
+    mia, lead = site.signed("mia"), site.last["lead_id"]
+    page = mia.get("/lead", params={"id": lead}).text
+    rows = site.run.timeline([lead]).to_pylist()
+    done = [row for row in rows if row["at"] is not None]
+    assert done
+    assert all(row["text"] in page for row in rows)
+    assert page.count("<small>events</small>") == len(done)
+    table = site.run.table.to_pylist()
+    other = next(r["lead_id"] for r in table if r["status"] == "scored" and r["stage"] == "Lead")
+    told = mia.get("/lead", params={"id": other}).text
+    assert all(row["text"] in told for row in site.run.timeline([other]).to_pylist())
+    assert f"<h1>{other}" not in told, "a lead that was never handed over has its name"
+
+
 def test_the_model_page_tells_its_quality_and_what_was_agreed(site: Site, company: Trained) -> None:
     page = site.signed("uwe").get("/model").text
     bundle = company.bundle

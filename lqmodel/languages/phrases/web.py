@@ -183,6 +183,12 @@ PHRASES: Final = {
         "ro": "Ce s-a întâmplat",
         "nb": "Hva som skjedde",
     },
+    "web.did": {
+        "en": "What they did",
+        "de": "Was sie taten",
+        "ro": "Ce au făcut",
+        "nb": "Hva de gjorde",
+    },
     "web.handed_over": {"en": "handed over", "de": "übergeben", "ro": "predat", "nb": "overlevert"},
     "web.doubts": {
         "en": "Why this might be wrong",
