@@ -190,7 +190,7 @@ class Run:
         BadData
             The file was changed after it was written.
         """
-        if TIMELINE not in self.manifest["files"]:
+        if TIMELINE not in self.manifest["files"] or not lead_ids:
             return EMPTY
         return pq.read_table(self._held_once(TIMELINE), filters=[("lead_id", "in", list(lead_ids))])
 

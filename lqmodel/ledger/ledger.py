@@ -290,15 +290,20 @@ class Ledger:
             return verify(con, self._seen(con))
 
     @contextmanager
-    def writing(self, now: int) -> Iterator[tuple[Connection, Chain]]:
-        """Append entries, alone; they are there as a whole or not at all. A ledger is begun where there is none."""
+    def writing(self, now: int, *, remember: bool = True) -> Iterator[tuple[Connection, Chain]]:
+        """Append entries, alone; they are there as a whole or not at all. A ledger is begun where there is none.
+
+        Where many are written one after the other, not each has to be remembered by this machine: what is cut off
+        after the last one that was, nobody can tell.
+        """
         with self.store.writing() as con:
             chain = Chain(con)
             if chain.seq == 0:
                 chain.append(GENESIS, [_genesis(now)])
             yield con, chain
             ledger_id = con.execute(select(GENESIS.c.ledger_id)).scalar_one()
-        self._keep(str(ledger_id), Seen(chain.seq, chain.head))
+        if remember:
+            self._keep(str(ledger_id), Seen(chain.seq, chain.head))
 
     def _seen(self, con: Connection) -> Seen | None:
         ledger_id = con.execute(select(GENESIS.c.ledger_id)).scalar()

@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    QueuePool,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 
 from lqmodel.errors import BadData, CannotWrite, NoInput, UsageError
@@ -22,10 +33,12 @@ WAIT = 60.0
 """Seconds that a writer of SQLite waits for another one."""
 LOCK = 0x6C716D6F64656C  # of PostgreSQL's advisory locks: "lqmodel"
 WRITES = "lqmodel_writes"
+KEPT = 10
+"""Connections that a server keeps."""
 
 
 class Store:
-    """The database of a ledger; opened anew for each transaction, so that nothing is held between them.
+    """The database of a ledger; opened anew for each transaction, so that nothing is held between them, or kept open.
 
     Parameters
     ----------
@@ -54,6 +67,16 @@ class Store:
     @property
     def is_sqlite(self) -> bool:
         return self._file is not None
+
+    def keep_open(self) -> None:
+        """Keep connections for the next transactions, for a server: SQLite else tidies up after each one of them."""
+        self._engine.dispose()
+        self._engine = _engine(self.url, kept=True)
+
+    def close(self) -> None:
+        """Close the connections that are kept, and keep none any more."""
+        self._engine.dispose()
+        self._engine = _engine(self.url)
 
     def exists(self) -> bool:
         """Whether there is a ledger."""
@@ -167,16 +190,21 @@ def _no_address() -> UsageError:
     return UsageError("LQMODEL_STORE is no address of a store", exists=FORMS, do="write one of these forms")
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, kept: bool = False) -> Engine:
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if kept:
+        pool = {"poolclass": QueuePool, "pool_size": KEPT, "max_overflow": -1, "pool_pre_ping": True}
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(url, poolclass=NullPool, hide_parameters=True)
+            return create_engine(url, **pool, hide_parameters=True)
         except ModuleNotFoundError as error:
             raise UsageError(
                 "LQMODEL_STORE names PostgreSQL, and psycopg is not installed",
                 do="pip install 'lqmodel[postgres]', or unset LQMODEL_STORE",
             ) from error
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": WAIT})
+    engine = create_engine(
+        url, **pool, hide_parameters=True, connect_args={"timeout": WAIT, "check_same_thread": not kept}
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

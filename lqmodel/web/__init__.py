@@ -1,7 +1,8 @@
 """The view: what sellers, marketers and managers see of a run, and what they say about its leads.
 
 run (read-only) ──> shown ──┐
-ledger ─────────> desk ─────┴──> pages ──> templates          person ──> guard ──> acts ──> ledger
+model, sources ──> asking ──┼──> pages ──> templates          person ──> doors ──> acts ──> ledger
+ledger ─────────> desk ─────┘
 """
 
 from lqmodel.web.app import create_app

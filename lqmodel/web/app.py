@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -32,8 +35,17 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
     NoInput, BadData
         There is no run, or it was changed.
     """
-    app = FastAPI(title="lqmodel", docs_url=None, redoc_url=None, openapi_url=None)
-    view = app.state.view = View(config, ledger, clock)
+    view = View(config, ledger, clock)
+
+    @asynccontextmanager
+    async def alive(app: FastAPI) -> AsyncIterator[None]:
+        ledger.store.keep_open()
+        yield
+        view.asks.close()
+        ledger.store.close()
+
+    app = FastAPI(title="lqmodel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=alive)
+    app.state.view = view
     # an error of the run is told at the start, not to the first reader
     view.asks.warm(view.shown().run)
     for part in (entering, working, overseeing):

@@ -22,11 +22,12 @@ from lqmodel.handoff import reworded_frozen
 from lqmodel.languages import Language
 from lqmodel.ledger import Ledger, LoopReport, won_within
 from lqmodel.locating import ADDRESS_PREFIX, find_model
-from lqmodel.reasons import ColumnWords, Help
+from lqmodel.reasons import ColumnWords, Help, LeadExplanation
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
-from lqmodel.web.choosing import Worth
+from lqmodel.web.choosing import Choices, Worth, choices_among
 from lqmodel.web.desk import STRONGEST, Handed
+from lqmodel.web.shown import Shown
 
 T = TypeVar("T")
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
@@ -67,13 +68,15 @@ class Kept(Generic[T]):
     def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         """Return what is known, or work it out and keep it."""
         found = self.known(key)
-        if found is None:
-            found = make()
-            with self._lock:
-                self._held[key] = found
-                while len(self._held) > self._most:
-                    self._held.popitem(last=False)
-        return found
+        return self.put(key, make()) if found is None else found
+
+    def put(self, key: tuple[Any, ...], answer: T) -> T:
+        """Keep an answer in the place of an older one."""
+        with self._lock:
+            self._held[key] = answer
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+        return answer
 
 
 class Asks:
@@ -95,6 +98,8 @@ class Asks:
         self._nurturing: dict[tuple[str, str], Future[NurtureList]] = {}
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
         self._helps: Kept[Help] = Kept()
+        self._choices: Kept[tuple[Mapping[str, Handed], Choices]] = Kept(100)
+        self._pictures: Kept[str] = Kept(1_000)
         self._worded: Kept[dict[str, Any]] = Kept()
 
     def bundle(self, run: Run) -> Bundle | None:
@@ -137,6 +142,26 @@ class Asks:
         columns = (declared[column["name"]] for column in bundle.metrics["segments"]["columns"])
         words = (ColumnWords(item, item.columns()[0], language) for item in columns)
         return {w.column.name: w.title for w in words}
+
+    def choices(
+        self,
+        handed: Mapping[str, Handed],
+        mine: Sequence[Handed],
+        shown: Shown,
+        owner: str | None,
+        language: Language,
+    ) -> Choices:
+        """Return by what the handoffs of an owner (None: all) can be cut; the same as long as nothing changed."""
+        key = (owner, shown.run.run_id, language.name)
+        known = self._choices.known(key)
+        if known is None or known[0] is not handed:
+            found = choices_among(mine, shown, self.segments(shown.run, language))
+            known = self._choices.put(key, (handed, found))
+        return known[1]
+
+    def picture(self, seq: int, told: LeadExplanation) -> str:
+        """Return the waterfall of a recorded handoff, as SVG."""
+        return self._pictures.get((seq, told.language.name), lambda: told.waterfall().svg)
 
     def worth(self, run: Run) -> Worth | None:
         """Return what a handoff may bring; None where the project does not declare it."""
@@ -249,6 +274,10 @@ class Asks:
                 return won_within(declarations, inputs, handoffs)
 
         return won
+
+    def close(self) -> None:
+        """Begin nothing new in the background."""
+        self._background.shutdown(wait=True, cancel_futures=True)
 
     def warm(self, run: Run) -> None:
         """Load the model beforehand, so that the first reader does not wait for it."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lqmodel.declarations.stages import Value
+from lqmodel.stages import STAGES
 from lqmodel.stages.solving import gains
 from lqmodel.web.desk import Handed
+from lqmodel.web.shown import Shown
 
 MOST = 30
 """Levels of one column that are offered, the most frequent."""
@@ -39,6 +41,25 @@ def segments_among(handed: Iterable[Handed], titles: Mapping[str, str]) -> tuple
         Segments(titles[name], tuple((segment_key((name, k)), k, n) for k, n in _first(found)))
         for name, found in counts.items()
         if len(found) > 1
+    )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a worklist can be cut by: owners and stages that occur, and segments."""
+
+    owners: tuple[str, ...]
+    stages: tuple[str, ...]
+    segments: tuple[Segments, ...]
+
+
+def choices_among(handed: Sequence[Handed], shown: Shown, titles: Mapping[str, str]) -> Choices:
+    """Return what can be chosen among these handoffs."""
+    stages = {shown.brief(h.lead_id).stage for h in handed}
+    return Choices(
+        tuple(sorted({h.owner for h in handed if h.owner})),
+        tuple(stage for stage in STAGES if stage in stages),
+        segments_among(handed, titles),
     )
 
 

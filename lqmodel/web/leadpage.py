@@ -187,7 +187,7 @@ def lead_page(
         told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
         changed=str(change["text"] if is_shown else row.get("reasons_changed") or ""),
         changed_in=said_in if is_shown else run.language.name,
-        picture="" if told is None else told.waterfall().svg,
+        picture="" if told is None or frozen is None else asks.picture(frozen["seq"], told),
         headline=str(change.get("headline", "")),
         moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),
         entries=_entries(history, person, language),

@@ -16,14 +16,19 @@ from lqmodel.roster import ID
 from lqmodel.runs import Run
 from lqmodel.web.words import trend
 
+BRIEF = ("stage", "probability", "previous_probability", "low", "high")
+"""Columns that a `Brief` is read from."""
+
 
 @dataclass(frozen=True)
 class Brief:
     """Where a lead stands, how its chance moved since the run before, and the chance; empty where the run does not hold it."""
 
-    stage: str
-    trend: str
-    probability: float | None
+    stage: str = ""
+    trend: str = ""
+    probability: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Shown:
@@ -37,14 +42,17 @@ class Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._columns = {
+            name: run.table[name].combine_chunks() for name in BRIEF if name in run.table.column_names
+        }
         self._briefs: dict[str, Brief] = {}
         self._table = run.table.combine_chunks()
         self._ids = _Ids(self._table[ID].chunk(0) if len(self._table) else pa.array([], pa.string()))
 
     def row(self, lead_id: str) -> dict[str, Any] | None:
         """Return what the run says of a lead; None where it does not hold it."""
-        at = bisect_left(self._ids, lead_id)
-        if at == len(self._ids) or self._ids[at] != lead_id:
+        at = self._at(lead_id)
+        if at is None:
             return None
         return dict(self._table.slice(at, 1).to_pylist()[0])
 
@@ -68,11 +76,15 @@ class Shown:
         """Return where a lead stands and how it moved; remembered, since lists ask for many again and again."""
         found = self._briefs.get(lead_id)
         if found is None:
-            row = self.row(lead_id) or {}
-            found = self._briefs[lead_id] = Brief(
-                str(row.get("stage") or ""), trend(row), row.get("probability")
-            )
+            at = self._at(lead_id)
+            row = {} if at is None else {name: column[at].as_py() for name, column in self._columns.items()}
+            chances = {name: row.get(name) for name in ("probability", "low", "high")}
+            found = self._briefs[lead_id] = Brief(str(row.get("stage") or ""), trend(row), **chances)
         return found
+
+    def _at(self, lead_id: str) -> int | None:
+        at = bisect_left(self._ids, lead_id)
+        return None if at == len(self._ids) or self._ids[at] != lead_id else at
 
 
 def named(rows: Iterable[Mapping[str, Any]], lead_id: str) -> str:

@@ -13,6 +13,7 @@ from lqmodel.ledger.audit import Noted, latest, note
 
 SEE = "see"
 """The action of the audit log."""
+SECOND = 1_000_000
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Trail:
         self._ledger = ledger
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._waiting: list[_Look] = []
+        self._remembered = 0
 
     def saw(self, person: str, lead_id: str, version: str, now: int) -> None:
         """Write down that a person was shown a lead.
@@ -69,12 +71,14 @@ class Trail:
         with self._lock:
             looks, self._waiting = self._waiting, []
         try:
-            with self._ledger.writing(now) as (con, chain):
+            remember = now - self._remembered >= SECOND
+            with self._ledger.writing(now, remember=remember) as (con, chain):
                 for look in looks:
                     note(con, chain, look.person, SEE, now, look.lead_id, version=look.version)
         except LqmodelError as error:
             for look in looks:
                 look.error = error
             return
+        self._remembered = now if remember else self._remembered
         for look in looks:
             look.written = True

@@ -9,14 +9,13 @@ from typing import Final
 
 from lqmodel.languages import Language
 from lqmodel.ledger import STATUSES
-from lqmodel.stages import STAGES
 from lqmodel.web.asking import Asks
-from lqmodel.web.choosing import Segments, Worth, segment_key, segments_among
+from lqmodel.web.choosing import Segments, Worth, segment_key
 from lqmodel.web.desk import Handed
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown
-from lqmodel.web.words import ago, chance, day, trend
+from lqmodel.web.words import ago, chance, day
 
 PAGE: Final = 25
 """Lines of a page."""
@@ -125,7 +124,8 @@ def worklist(
     """Return one page of the handoffs that a person may see."""
     language, run = frame.language, shown.run
     mine = [h for h in handed.values() if person.sees_all or h.owner == person.owner]
-    owners = tuple(sorted({h.owner for h in mine if h.owner})) if person.sees_all else ()
+    whose = None if person.sees_all else person.owner
+    choices = asks.choices(handed, mine, shown, whose, language)
     worth = asks.worth(run)
     found = sorted(_fitting(mine, shown, wanted), key=_key(wanted.sort, worth, shown))
     pages = max(-(-len(found) // PAGE), 1)
@@ -140,9 +140,9 @@ def worklist(
         found=len(found),
         pages=pages,
         statuses=(ALL, *STATUSES),
-        owners=owners,
-        stages=tuple(s for s in STAGES if s in {shown.brief(h.lead_id).stage for h in mine}),
-        segments=segments_among(mine, asks.segments(run, language)),
+        owners=choices.owners if person.sees_all else (),
+        stages=choices.stages,
+        segments=choices.segments,
         sorts=SORTS if worth is None else (*SORTS, BY_VALUE),
         as_of="" if run.as_of is None else day(run.as_of, language),
     )
@@ -157,7 +157,7 @@ def _fitting(handed: Iterable[Handed], shown: Shown, wanted: Wanted) -> Iterable
             continue
         if wanted.segment and wanted.segment not in map(segment_key, h.levels):
             continue
-        if asked not in h.who.casefold() and asked not in h.lead_id.casefold():
+        if asked and asked not in h.who.casefold() and asked not in h.lead_id.casefold():
             continue
         if wanted.stage or wanted.changed:
             brief = shown.brief(h.lead_id)
@@ -188,18 +188,18 @@ def _chance_of(h: Handed, shown: Shown) -> float:
 def _line(
     h: Handed, reasons: tuple[str, ...], shown: Shown, language: Language, now: int, worth: Worth | None
 ) -> Line:
-    row = shown.row(h.lead_id) or {}
-    odds, interval = chance(row if row.get("probability") is not None else vars(h), language)
+    brief = shown.brief(h.lead_id)
+    odds, interval = chance(vars(h if brief.probability is None else brief), language)
     return Line(
         lead_id=h.lead_id,
         who=h.who,
-        stage=str(row.get("stage") or ""),
+        stage=brief.stage,
         status=h.status,
         chance=odds,
         interval=interval,
         value="" if worth is None else language.number(round(worth.expected(h, _chance_of(h, shown)))),
         reasons=reasons,
-        trend=trend(row),
+        trend=brief.trend,
         age=ago(now - h.handed_at, language),
         due="" if h.due_at is None else day(h.due_at, language),
         overdue=h.overdue,

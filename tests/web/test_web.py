@@ -269,7 +269,7 @@ def test_an_error_that_nobody_foresaw_has_the_headers_and_tells_nothing(
 def test_a_look_that_cannot_be_written_down_is_not_had(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = site.signed("ann")
 
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise CannotWrite("the disk is full", do="make room")
 
     monkeypatch.setattr(site.ledger, "writing", full)
