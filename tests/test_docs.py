@@ -157,6 +157,7 @@ def test_a_run_and_a_bundle_hold_what_is_told(
 
     assert schema("scores.parquet") == _columns("scores.parquet")
     assert schema("skipped.parquet") == _columns("skipped.parquet")
+    assert schema("timeline.parquet") == _columns("timeline.parquet")
     found = company.bundle.declarations
     numbers = {column.name: column.dtype == "number" for column in found.columns()}
     numbers |= dict.fromkeys(found.fact_columns().values(), True)

@@ -35,6 +35,7 @@ def test_law_9_a_run_is_whole_or_absent(tmp_path: Path) -> None:
         "scores.parquet",
         "skipped.parquet",
         "states.parquet",
+        "timeline.parquet",
     ]
     for name in contents(run.folder):
         copy = Path(shutil.copytree(run.folder, tmp_path / f"with another {name}"))

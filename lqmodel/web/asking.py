@@ -6,12 +6,11 @@ The model comes from where the run says that it was found; what is worked out on
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from lqmodel.api import open_project
 from lqmodel.asof import iso
@@ -27,12 +26,10 @@ from lqmodel.runs import Run
 from lqmodel.settings import Settings
 from lqmodel.web.choosing import Choices, Worth, choices_among
 from lqmodel.web.desk import STRONGEST, Handed
+from lqmodel.web.kept import Kept
 from lqmodel.web.shown import Shown
 
-T = TypeVar("T")
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
-KEPT: Final = 5_000
-"""Answers of each kind that are kept."""
 
 
 PATIENCE: Final = 2.0
@@ -53,32 +50,6 @@ class Rival:
     quality: Mapping[str, Any]
 
 
-class Kept(Generic[T]):
-    """Answers by what was asked, the latest asked for."""
-
-    def __init__(self, most: int = KEPT) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._held: OrderedDict[tuple[Any, ...], T] = OrderedDict()
-
-    def known(self, key: tuple[Any, ...]) -> T | None:
-        """Return what is known, and work out nothing."""
-        with self._lock:
-            return self._held.get(key)
-
-    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """Return what is known, or work it out and keep it."""
-        found = self.known(key)
-        return self.put(key, make()) if found is None else found
-
-    def put(self, key: tuple[Any, ...], answer: T) -> T:
-        """Keep an answer in the place of an older one."""
-        with self._lock:
-            self._held[key] = answer
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
-        return answer
-
-
 class Asks:
     """Asks the model behind a run.
 
@@ -92,7 +63,8 @@ class Asks:
     def __init__(self, project: Path | None, ledger: Ledger) -> None:
         self._project, self._ledger = project, ledger
         self._turn, self._lock = threading.Lock(), threading.Lock()
-        self._background = ThreadPoolExecutor(1, "lqmodel-asks")
+        self._kernel = threading.Lock()  # its threads serve one caller at a time
+        self._background = ThreadPoolExecutor(2, "lqmodel-asks")
         self._aliases: dict[tuple[str, str], Future[tuple[Rival, ...]]] = {}
         self._outcomes: dict[tuple[str, str], Future[Won | None]] = {}
         self._nurturing: dict[tuple[str, str], Future[NurtureList]] = {}
@@ -191,7 +163,7 @@ class Asks:
             scores, threads = run.part([lead_id]), Settings.read().threads
             return what_would_help(bundle, root, {}, scores, [lead_id], threads, language, acts)[0]
 
-        with self._turn:
+        with self._kernel:
             return self._helps.get((run.run_id, lead_id, language.name), work)
 
     def nurture(self, run: Run, language: Language, wait: float = PATIENCE) -> NurtureList | None:
@@ -292,9 +264,10 @@ class Asks:
                 do="serve the project that trained it",
             )
         acts = self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
-        return nurture(
-            bundle, self._root(), {}, run, threads=Settings.read().threads, language=language, acts=acts
-        )
+        with self._kernel:
+            return nurture(
+                bundle, self._root(), {}, run, threads=Settings.read().threads, language=language, acts=acts
+            )
 
     def _root(self) -> Path:
         assert self._project is not None
