@@ -74,6 +74,8 @@ class LeadPage:
         As they were frozen at the handoff, the strongest first.
     said_in : str
         The language of reasons and what changed: the reader's, else the one in which they were frozen.
+    told_on : str
+        The day of that handoff.
     told_up, told_down, changed : str
         What the run says for, against, and of what changed; where no handoff was frozen.
     changed_in : str
@@ -120,6 +122,7 @@ class LeadPage:
     up: tuple[Why, ...]
     down: tuple[Why, ...]
     said_in: str
+    told_on: str
     told_up: str
     told_down: str
     changed: str
@@ -183,6 +186,7 @@ def lead_page(
         up=sides[0],
         down=sides[1],
         said_in=said_in,
+        told_on="" if told is None or told.as_of is None else day(told.as_of, language),
         told_up="" if told else str(row.get("reasons_up") or why.get("reasons_up") or ""),
         told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
         changed=str(change["text"] if is_shown else row.get("reasons_changed") or ""),
