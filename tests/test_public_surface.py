@@ -26,7 +26,7 @@ MEMBERS: dict[type[Any], str] = {
     Quality: """snapshots leads groups wins base_rate log_loss brier auc average_precision ece lift_at_10 gains
         reliability bands bands_table plot table to_json""",
     Scores: """model bundle_version as_of table features states skipped handoffs inputs previous_run agreement policy cutoffs notices
-        skew language makeup signed run_id counts standing to_pandas""",
+        skew language makeup signed timeline run_id counts standing to_pandas""",
     lqmodel.Bundle: """declarations texts encoding calibrator policy usual fitted reference steps metrics card data lqmodel ensemble
         version load save""",
 }

@@ -146,8 +146,7 @@ class People:
         """
         if not person.name.strip() or person.name != person.name.strip():
             raise UsageError(f"{person.name!r} is no name to sign in with", do="leave out spaces around it")
-        if person.role not in ROLES:
-            raise UsageError(f"no role {person.role!r}", exists=ROLES, do="name one of these")
+        _check_role(person.role)
         with self._reading() as con:
             if con is not None and _row(con, person.name) is not None:
                 raise _taken(person.name)
