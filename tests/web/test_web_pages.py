@@ -85,6 +85,7 @@ def test_an_accepted_lead_that_comes_back_moves_back() -> None:
 
 LOOP = LoopReport(
     10,
+    2,
     {"accepted": 4, "rejected": 6},
     0.4,
     8,
