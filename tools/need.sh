@@ -28,3 +28,8 @@ need_postgres() {
   command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     need postgresql "PostgreSQL's server, which the tests start for themselves"
 }
+
+# need_chromium: the browser that the tests of the view drive.
+need_chromium() {
+  command -v chromium >/dev/null || need chromium "the browser that the tests of the view drive"
+}
