@@ -39,7 +39,7 @@ from lqmodel.makeup import Makeup
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
 from lqmodel.scores import Scores, summary
-from lqmodel.timeline import EMPTY
+from lqmodel.timeline import SCHEMA
 
 LATEST = "latest"
 FORMAT = 4
@@ -191,7 +191,7 @@ class Run:
             The file was changed after it was written.
         """
         if TIMELINE not in self.manifest["files"] or not lead_ids:
-            return EMPTY
+            return SCHEMA.empty_table()
         return pq.read_table(self._held_once(TIMELINE), filters=[("lead_id", "in", list(lead_ids))])
 
     @cached_property

@@ -29,7 +29,7 @@ from lqmodel.skew import Skew
 from lqmodel.stages import CUSTOMER, LEAD, STAGES, acts_digest
 from lqmodel.states import EPISODE, SHOWN, Before, Walked
 from lqmodel.sweep import features_at
-from lqmodel.timeline import EMPTY, timeline
+from lqmodel.timeline import SCHEMA, timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ class Scores:
     language: Language = ENGLISH
     makeup: Makeup | None = None
     signed: Signature | None = None
-    timeline: pa.Table = field(default_factory=lambda: EMPTY)
+    timeline: pa.Table = field(default_factory=SCHEMA.empty_table)
 
     @property
     def run_id(self) -> str:

@@ -22,7 +22,6 @@ SCHEMA: Final = pa.schema(
     {ID: pa.string(), "at": pa.timestamp("us", "UTC"), "what": pa.string(), "text": pa.string()}
 )
 """timeline.parquet. Grain: one row per lead and display column (``at`` is null), and per event that is shown."""
-EMPTY: Final = SCHEMA.empty_table()
 MOST: Final = 20
 """Events of a lead and source that are kept, the newest."""
 BETWEEN: Final = " · "
@@ -64,7 +63,7 @@ def timeline(
     if as_of is not None:
         parts += _events(inputs, followed, as_of)
     if not parts:
-        return EMPTY
+        return SCHEMA.empty_table()
     found = pa.concat_tables(parts)
     order = [(ID, "ascending"), ("at", "descending"), ("what", "ascending"), ("text", "ascending")]
     return found.take(pc.sort_indices(found, order)).combine_chunks()

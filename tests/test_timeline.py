@@ -17,7 +17,7 @@ from lqmodel.rewriting import held_of, write_without
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores
 from lqmodel.scoring import score
-from lqmodel.timeline import EMPTY, MOST, SCHEMA
+from lqmodel.timeline import MOST, SCHEMA
 
 LAG = timedelta(hours=1)
 
@@ -100,4 +100,4 @@ def test_a_run_of_an_earlier_version_shows_nothing(scores: Scores, tmp_path: Pat
     run = write_run(scores, tmp_path, "here")
     files = {k: v for k, v in run.manifest["files"].items() if k != "timeline.parquet"}
     before = Run(run.folder, {**run.manifest, "files": files})
-    assert before.timeline(["L-000001"]).equals(EMPTY)
+    assert before.timeline(["L-000001"]).equals(SCHEMA.empty_table())
