@@ -14,10 +14,10 @@ _WHERE = {
     "Bundle": "lqmodel.bundle",
     "LeadClassifier": "lqmodel.classifier",
     "LqmodelError": "lqmodel.errors",
-    "Model": "lqmodel.api",
+    "Model": "lqmodel.model",
     "Project": "lqmodel.api",
     "Snapshots": "lqmodel.trainingset",
-    "load_model": "lqmodel.api",
+    "load_model": "lqmodel.model",
     "open_project": "lqmodel.api",
 }
 
@@ -34,10 +34,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lqmodel.api import Model, Project, load_model, open_project
+    from lqmodel.api import Project, open_project
     from lqmodel.bundle import Bundle
     from lqmodel.classifier import LeadClassifier
     from lqmodel.errors import LqmodelError
+    from lqmodel.model import Model, load_model
     from lqmodel.trainingset import Snapshots
 
 

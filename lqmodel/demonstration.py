@@ -91,7 +91,10 @@ def demonstrate(folder: Path, leads: int, seed: int, say: Callable[[str], None])
 
 @dataclass
 class _Nights:
-    """The nightly job, on the days of the simulated company."""
+    """The nightly job, on the days of the simulated company.
+
+    Not by `nightly.Night`, which refuses a moment before the last recorded one: the demo may run again.
+    """
 
     folder: Path
     bundle: Bundle

@@ -24,7 +24,6 @@ from projects import WHEN, Trained, change, shuffled
 from strategies import LEADS, NOON, History, histories
 
 import lqmodel.counterfactual.search as searching
-from lqmodel.api import Model
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import what_would_help
 from lqmodel.counterfactual.helping import helped
@@ -33,7 +32,7 @@ from lqmodel.declarations import Declarations, from_microseconds
 from lqmodel.encoding import ColumnEncoding, Encoding
 from lqmodel.errors import BadData, NoInput, Refused, UsageError
 from lqmodel.languages import Language
-from lqmodel.ledger import acting
+from lqmodel.model import Model
 from lqmodel.reasons import Help
 from lqmodel.reasons.help import SHOWN
 from lqmodel.runs import Run, write_run
@@ -353,7 +352,7 @@ def test_python_hears_what_people_did_as_the_commands_do(
     model = Model(bundle, root=company.root)
     (free,) = model.what_would_help(scored, lead)
     acts = acts_table([Act(lead, 1, "suppressed", WHEN - LAG, WHEN - LAG)])
-    monkeypatch.setattr(acting, "acts_before", lambda *asked: acts)
+    monkeypatch.setattr("lqmodel.model.acts_before", lambda *asked: acts)
     (kept,) = model.what_would_help(scored, lead)
     assert (free.answer, kept.answer) == ("reaches", "blocked")
 

@@ -241,6 +241,7 @@ def test_a_proposal_asked_for_on_day_one(teller: Teller, snapshot: SnapshotAsser
     (handoff,) = [h for h in run.handoffs() if h["lead_id"] == PROPOSAL]
     assert handoff["cause"] == "asked for a proposal"
     assert row(run, PROPOSAL)["cause"] == "asked_for_proposal"
+    assert "no visit so far, but a new lead" in row(run, PROPOSAL)["reasons_up"]
     assert teller.history(PROPOSAL) == snapshot
     told = teller.call("handoffs").out
     assert re.search(rf"Wold Works, Petra Wold \({PROPOSAL}\).*\n  because +asked for a proposal\n", told)

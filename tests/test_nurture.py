@@ -18,13 +18,14 @@ from syrupy.assertion import SnapshotAssertion
 from test_counterfactual import thresholds
 from test_nightly import DAY, FIRST, HOUR, night
 
-from lqmodel.api import load_model, open_project
+from lqmodel.api import open_project
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.declarations import VERBS, Declarations, DeclaredFeature
 from lqmodel.errors import Refused, UsageError
 from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.ledger import Feedback, Ledger, Spoken
+from lqmodel.model import load_model
 from lqmodel.reasons import Help, NurtureStep, Way
 from lqmodel.reasons.help import Answer, step_text, weighs_most
 from lqmodel.reasons.nurturing import Row, nurture_text

@@ -19,12 +19,13 @@ from projects import Trained
 from test_solving import after_start, by_hand, company, histories
 from test_stages import MONDAY, WEEK, Halved, declared
 
-from lqmodel.api import Model, load_model, open_project
+from lqmodel.api import open_project
 from lqmodel.comparison import Compared, Comparison
 from lqmodel.errors import BadData, LqmodelError, NoInput, Refused, UsageError
 from lqmodel.evaluation import rounded
 from lqmodel.firsthandoffs import handoffs_of, share_of
 from lqmodel.heldout import HeldOut, place
+from lqmodel.model import Model, load_model
 from lqmodel.policies import Asked, compare_policies, kept
 from lqmodel.stages import Replay, solve_policy
 

@@ -11,8 +11,9 @@ from typer.main import get_command
 
 import lqmodel
 from lqmodel import cli
-from lqmodel.api import Model, Project
+from lqmodel.api import Project
 from lqmodel.evaluation import Quality
+from lqmodel.model import Model
 from lqmodel.scores import Scores
 from lqmodel.trainingset import Snapshots
 

@@ -11,11 +11,12 @@ import pytest
 from conftest import Ended
 from projects import AS_OF, WHEN, Trained
 
-from lqmodel.api import load_model, open_project
+from lqmodel.api import open_project
 from lqmodel.declarations import Declarations
 from lqmodel.errors import UsageError
 from lqmodel.handoff import handoff_text, reworded
 from lqmodel.languages import ENGLISH, NAMES, Language
+from lqmodel.model import load_model
 from lqmodel.points_scoring import explain_points, score_by_points
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores

@@ -17,7 +17,6 @@ import pytest
 from killed import DAY
 from projects import AS_OF, WHEN, Trained, change, contents
 
-from lqmodel.api import Model
 from lqmodel.bundle import Bundle
 from lqmodel.calibration import Calibrator
 from lqmodel.declarations import Declarations, from_microseconds
@@ -25,6 +24,7 @@ from lqmodel.errors import BadData, ColumnMissing, NoInput
 from lqmodel.languages import Language
 from lqmodel.lookback import explain_run
 from lqmodel.makeup import Makeup
+from lqmodel.model import Model
 from lqmodel.reasons import CUT_OFF, Since
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores

@@ -19,7 +19,7 @@ from lqmodel.cli.common import (
     step,
 )
 from lqmodel.cli.predict import ModelOption
-from lqmodel.cli.reading import RunOption, acts_of, bundle_of, declarations_of, objecting_of, run_folder
+from lqmodel.cli.reading import RunOption, bundle_of, declarations_of, run_folder
 from lqmodel.errors import LqmodelError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def command(
     """
     from dataclasses import replace
 
+    from lqmodel.acting import objecting_now
     from lqmodel.files import write_file
     from lqmodel.lookback import explain_run
     from lqmodel.points_scoring import explain_points
@@ -74,7 +75,7 @@ def command(
         if svg is not None:
             write_file(svg, found.waterfall().document().encode())
             note(f"waterfall {svg}")
-    if lead_id in objecting_of(project):
+    if lead_id in objecting_now(project):
         note(f"notice: {lead_id} objects to being contacted or scored")
     if format is Format.json:
         print_json(found.to_json())
@@ -86,12 +87,14 @@ def _would_help(
     bundle: Bundle, root: Path, sources: dict[str, str], run: Run, lead_id: str, language: Language
 ) -> Help | None:
     """Return what would help; None, with a notice, where the declared sources cannot be read."""
+    from lqmodel.acting import acts_before
     from lqmodel.counterfactual import what_would_help
     from lqmodel.settings import Settings
 
     try:
         with step("what would help"):
-            acts, threads = acts_of(run, root), Settings.read().threads
+            threads = Settings.read().threads
+            acts = acts_before(root, str(run.manifest["model"]["name"]), run.as_of)
             return what_would_help(bundle, root, sources, run, [lead_id], threads, language, acts)[0]
     except LqmodelError as error:
         if sources:

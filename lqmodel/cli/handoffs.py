@@ -9,7 +9,7 @@ import typer
 
 from lqmodel.cli.common import Format, FormatOption, ProjectOption, note, print_json, right_now
 from lqmodel.cli.predict import ModelOption
-from lqmodel.cli.reading import RunOption, bundle_of, declarations_of, objecting_of, run_folder
+from lqmodel.cli.reading import RunOption, bundle_of, declarations_of, run_folder
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def command(
     format: FormatOption = Format.text,
 ) -> None:
     """List the leads that a run hands over to sales, each with its reasons; or what became of recorded ones."""
+    from lqmodel.acting import objecting_now
     from lqmodel.languages import Language
     from lqmodel.runs import Run
 
@@ -52,7 +53,7 @@ def command(
         return
     read = Run.open(run_folder(run, project))
     note(f"run {read.folder.name}")
-    objecting = objecting_of(project)
+    objecting = objecting_now(project)
     handed = read.handoffs()
     found = [handoff for handoff in handed if handoff["lead_id"] not in objecting]
     if len(found) < len(handed):

@@ -19,7 +19,7 @@ from lqmodel.cli.common import (
     step,
 )
 from lqmodel.cli.predict import ModelOption
-from lqmodel.cli.reading import RunOption, acts_of, bundle_of, objecting_of, run_folder
+from lqmodel.cli.reading import RunOption, bundle_of, run_folder
 
 EXAMPLE = "lqmodel nurture --run scores/latest --most 100"
 
@@ -40,6 +40,7 @@ def command(
     As of a run: the MQLs nearest to sales-ready, and the leads nearest to MQL. What would help them is worked out from
     their rows in the sources.
     """
+    from lqmodel.acting import acts_before, objecting_now
     from lqmodel.counterfactual import nurture, refuse_points
     from lqmodel.runs import Run
     from lqmodel.settings import Settings
@@ -50,8 +51,9 @@ def command(
     with step("what would help"):
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
-        root, sources, acts = project.resolve(), pairs(source), acts_of(read, project)
-        objecting = objecting_of(project)
+        root, sources = project.resolve(), pairs(source)
+        acts = acts_before(project, str(read.manifest["model"]["name"]), read.as_of)
+        objecting = objecting_now(project)
         found = nurture(bundle, root, sources, read, most, settings.threads, spoken, acts, objecting)
     if format is Format.json:
         print_json({"run_id": read.run_id, "as_of": read.manifest["as_of"], "groups": found.to_json()})

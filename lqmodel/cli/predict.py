@@ -139,8 +139,8 @@ def _by_model(
     language: str | None,
     record: bool | None,
 ) -> Proposal:
-    from lqmodel.api import moment
     from lqmodel.locating import ADDRESS_PREFIX, find_model
+    from lqmodel.model import moment
     from lqmodel.nightly import Night, handled
     from lqmodel.runs import previous_run
     from lqmodel.scoring import score
@@ -171,7 +171,8 @@ def _by_points(
     language: str | None,
     record: bool | None,
 ) -> Proposal:
-    from lqmodel.api import moment, open_project
+    from lqmodel.api import open_project
+    from lqmodel.model import moment
     from lqmodel.nightly import Night
     from lqmodel.points import PointsTable
     from lqmodel.points_scoring import score_by_points

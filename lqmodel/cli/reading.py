@@ -11,8 +11,6 @@ from lqmodel.cli.light import keep_out
 from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from lqmodel.bundle import Bundle
     from lqmodel.declarations import Declarations
     from lqmodel.runs import Run
@@ -42,28 +40,6 @@ def bundle_of(run: Run, model: str | None, project: Path) -> Bundle:
     if not address.startswith(ADDRESS_PREFIX):
         keep_out()  # MLflow, which finds all others, needs them
     return find_model(address, project)[0]
-
-
-def acts_of(run: Run, project: Path) -> pa.Table | None:
-    """Return what people in sales had done before a run's moment; None where no ledger was begun."""
-    from lqmodel.settings import Settings
-
-    if not Settings.read().may_have_ledger(project):  # so that SQLAlchemy is loaded only then
-        return None
-    from lqmodel.ledger.acting import acts_before
-
-    return acts_before(project, str(run.manifest["model"]["name"]), run.as_of)
-
-
-def objecting_of(project: Path) -> frozenset[str]:
-    """Return who objects to being contacted; nobody where no ledger was begun."""
-    from lqmodel.settings import Settings
-
-    if not Settings.read().may_have_ledger(project):
-        return frozenset()
-    from lqmodel.ledger.acting import objecting_now
-
-    return objecting_now(project)
 
 
 def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:

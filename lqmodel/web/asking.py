@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.errors import LqmodelError, Refused
 from lqmodel.handoff import reworded_frozen
-from lqmodel.languages import Language
+from lqmodel.languages import NAMES, Language
 from lqmodel.ledger import Ledger, LoopReport, won_within
 from lqmodel.locating import ADDRESS_PREFIX, find_model
 from lqmodel.reasons import ColumnWords, Help, LeadExplanation
@@ -26,16 +26,12 @@ from lqmodel.runs import Run
 from lqmodel.settings import Settings
 from lqmodel.web.choosing import Choices, Worth, choices_among
 from lqmodel.web.desk import STRONGEST, Handed
-from lqmodel.web.kept import Kept
+from lqmodel.web.kept import Jobs, Kept
 from lqmodel.web.shown import Shown
 
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
-
-
 PATIENCE: Final = 2.0
 """Seconds that a page waits for what is worked out in the background, before it says so."""
-
-
 AFRESH: Final = 300_000_000
 """How long the registry's aliases may stand as they were read, microseconds."""
 
@@ -62,12 +58,12 @@ class Asks:
 
     def __init__(self, project: Path | None, ledger: Ledger) -> None:
         self._project, self._ledger = project, ledger
-        self._turn, self._lock = threading.Lock(), threading.Lock()
+        self._turn = threading.Lock()
         self._kernel = threading.Lock()  # its threads serve one caller at a time
         self._background = ThreadPoolExecutor(2, "lqmodel-asks")
-        self._aliases: dict[tuple[str, str], Future[tuple[Rival, ...]]] = {}
-        self._outcomes: dict[tuple[str, str], Future[Won | None]] = {}
-        self._nurturing: dict[tuple[str, str], Future[NurtureList]] = {}
+        self._aliases: Jobs[tuple[Rival, ...]] = Jobs(self._background)
+        self._outcomes: Jobs[Won | None] = Jobs(self._background)
+        self._nurturing: Jobs[NurtureList] = Jobs(self._background, len(NAMES))
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
         self._helps: Kept[Help] = Kept()
         self._choices: Kept[tuple[Mapping[str, Handed], Choices]] = Kept(100)
@@ -175,13 +171,8 @@ class Asks:
             As `nurture`, or no model is at hand.
         """
         key = (run.run_id, language.name)
-        with self._lock:
-            job = self._nurturing.get(key)
-            if job is None:
-                self._nurturing = {k: v for k, v in self._nurturing.items() if k[0] == run.run_id}
-                job = self._nurturing[key] = self._background.submit(self._nurture, run.folder, language)
         try:
-            return job.result(wait)
+            return self._nurturing.get(key, lambda: self._nurture(run.folder, language), wait)
         except TimeoutError:
             return None
 
@@ -192,14 +183,8 @@ class Asks:
         second value.
         """
         name = str(run.manifest["model"]["name"])
-        key = (run.run_id, "")
-        with self._lock:
-            job = self._outcomes.get(key)
-            if job is None:
-                job = self._outcomes[key] = self._background.submit(self._won, name)
-                self._outcomes = {key: job}
         try:
-            won = job.result(wait)
+            won = self._outcomes.get((run.run_id,), lambda: self._won(name), wait)
         except TimeoutError:
             return self._ledger.report(name, now), True
         return self._ledger.report(name, now, won), False
@@ -209,14 +194,8 @@ class Asks:
         name = str(run.manifest["model"]["name"])
         if self._project is None or not str(run.manifest["model"]["address"]).startswith(ADDRESS_PREFIX):
             return ()
-        key = (name, str(now // AFRESH))
-        with self._lock:
-            job = self._aliases.get(key)
-            if job is None:
-                job = self._background.submit(self._rivals, name)
-                self._aliases = {key: job}
         try:
-            return job.result(wait)
+            return self._aliases.get((name, now // AFRESH), lambda: self._rivals(name), wait)
         except (TimeoutError, LqmodelError):
             return ()
 
@@ -264,9 +243,17 @@ class Asks:
                 do="serve the project that trained it",
             )
         acts = self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
+        threads, objecting = Settings.read().threads, self._ledger.suppressed()
         with self._kernel:
             return nurture(
-                bundle, self._root(), {}, run, threads=Settings.read().threads, language=language, acts=acts
+                bundle,
+                self._root(),
+                {},
+                run,
+                threads=threads,
+                language=language,
+                acts=acts,
+                objecting=objecting,
             )
 
     def _root(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,3 +37,33 @@ class Kept(Generic[T]):
             while len(self._held) > self._most:
                 self._held.popitem(last=False)
         return answer
+
+    def drop(self, key: tuple[Any, ...], answer: T) -> None:
+        """Forget an answer, unless another one has taken its place."""
+        with self._lock:
+            if self._held.get(key) is answer:
+                del self._held[key]
+
+
+class Jobs(Generic[T]):
+    """Work that is done in the background, once for what was asked; only the latest asked for is kept."""
+
+    def __init__(self, pool: Executor, most: int = 1) -> None:
+        self._pool, self._lock = pool, threading.Lock()
+        self._held: Kept[Future[T]] = Kept(most)
+
+    def get(self, key: tuple[Any, ...], work: Callable[[], T], wait: float) -> T:
+        """Return what came of it, or raise what it raised; work that failed begins again when it is asked for again.
+
+        Raises
+        ------
+        TimeoutError
+            It is not done within so many seconds.
+        """
+        with self._lock:
+            job = self._held.get(key, lambda: self._pool.submit(work))
+        try:
+            return job.result(wait)
+        finally:
+            if job.done() and job.exception() is not None:
+                self._held.drop(key, job)
