@@ -1,10 +1,11 @@
-"""What people had done about a model's leads before a moment, wherever a ledger may or may not have been begun.
+"""What people do about a model's leads, and whose these are, wherever a ledger may or may not have been begun.
 
 The ledger is imported only where there may be one: it takes SQLAlchemy along.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lqmodel.ledger import Ledger
+    from lqmodel.ledger.accounts import Given
 
 
 def acts_before(root: Path, model: str, as_of: int | None) -> pa.Table | None:
@@ -36,6 +38,12 @@ def objecting_now(root: Path) -> frozenset[str]:
     """Return the leads that object to being contacted or scored, whatever the moment looked from."""
     ledger = _begun(root)
     return frozenset(() if ledger is None else ledger.suppressed())
+
+
+def given_to(root: Path, model: str) -> Mapping[tuple[int, str], Given]:
+    """Return as_of (microseconds UTC) and lead → whose the leads are that a model's recorded runs handed over."""
+    ledger = _begun(root)
+    return {} if ledger is None else ledger.given(model)
 
 
 def _begun(root: Path) -> Ledger | None:

@@ -1,6 +1,6 @@
 """The outbox: handoffs that no one has acknowledged yet, for programmes that fetch them. At least once.
 
-run ──> its handoffs, and those of the runs before it ──> without what was acknowledged ──> JSON lines
+run ──> its handoffs, and those of the runs before it ──> without what was acknowledged ──> whose they are ──> JSON lines
 
 Nothing is kept but the keys that were acknowledged: whoever dies between delivering and acknowledging gets the
 same handoffs again, under the same keys.
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow.compute as pc
 
 from lqmodel.errors import BadData
 from lqmodel.files import append_lines, canonical, sha256
+from lqmodel.ledger.accounts import JOINED, NOT_GIVEN, Given
 from lqmodel.roster import ID
 from lqmodel.runs import Run
 from lqmodel.scores import SUPPRESSED
@@ -39,14 +41,17 @@ class Outbox:
         The oldest first, each with its ``key``: the same for the same handoff, whichever run tells of it.
     withheld : int
         Handoffs of leads that have been suppressed since.
+    joined : int
+        Leads for which another one of their account stands; they are delivered once they take its handoff over.
     """
 
     handoffs: tuple[dict[str, Any], ...]
     withheld: int
+    joined: int = 0
 
     def first(self, most: int | None) -> Outbox:
         """Return the oldest handoffs only; None: all."""
-        return self if most is None else Outbox(self.handoffs[:most], self.withheld)
+        return self if most is None else replace(self, handoffs=self.handoffs[:most])
 
     def lines(self) -> str:
         """Return one JSON object a line."""
@@ -65,8 +70,20 @@ def key_of(model: str, as_of: str | None, lead_id: str) -> str:
     return sha256(canonical([model, as_of, lead_id]))[:KEY_DIGITS]
 
 
-def outbox(run: Run) -> Outbox:
+def outbox(
+    run: Run,
+    given: Mapping[tuple[int, str], Given] = MappingProxyType({}),
+    objecting: Collection[str] = (),
+) -> Outbox:
     """Return the handoffs of a run and of the runs that it goes on from, without what was acknowledged.
+
+    Parameters
+    ----------
+    run : Run
+    given : mapping
+        as_of and lead → whose it is, as `Ledger.given` knows of recorded runs.
+    objecting : collection of str
+        Leads that object to being contacted, as `Ledger.suppressed` lists them.
 
     Raises
     ------
@@ -74,19 +91,22 @@ def outbox(run: Run) -> Outbox:
         A run was changed after it was written.
     """
     done = acknowledged(run.folder.parent)
-    suppressed = set(run.table.filter(pc.equal(run.table["status"], SUPPRESSED))[ID].to_pylist())
+    barred = {*run.table.filter(pc.equal(run.table["status"], SUPPRESSED))[ID].to_pylist(), *objecting}
     found: dict[str, dict[str, Any]] = {}
-    withheld = 0
+    withheld = joined = 0
     for each in reversed(list(_and_before(run))):
         for handoff in each.handoffs():
             key = key_of(str(each.manifest["model"]["name"]), each.manifest["as_of"], handoff[ID])
+            told = given.get((each.as_of or 0, handoff[ID]))
             if key in done or key in found:
                 continue
-            if handoff[ID] in suppressed:
+            if handoff[ID] in barred:
                 withheld += 1
+            elif told is not None and told.kind == JOINED:
+                joined += 1
             else:
-                found[key] = {"key": key, **handoff}
-    return Outbox(tuple(found.values()), withheld)
+                found[key] = {"key": key, **handoff, **(NOT_GIVEN if told is None else told.to_json())}
+    return Outbox(tuple(found.values()), withheld, joined)
 
 
 def acknowledged(out: Path) -> frozenset[str]:

@@ -75,6 +75,7 @@ def test_a_leads_history_says_what_it_did_and_why(night: Lqmodel, lqmodel: Lqmod
     assert [row["entry"] for row in rows] == ["transitions", "handoffs"]
     assert rows[1]["frozen"]["why"]["up"] == first["up"]
     assert rows[1]["probability"] == first["probability"]
+    assert rows[1]["handoff_id"] == first["handoff_id"]
     assert all("salt" not in row for row in rows)
     assert lqmodel("history", "nobody").out == "the ledger holds nothing of this lead\n"
 

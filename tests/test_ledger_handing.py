@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from killed import DAY
-from nights import rows, write_night
+from nights import Databases, rows, write_night
 
 from lqmodel.declarations import Handoffs, Owners
 from lqmodel.errors import Refused
@@ -176,8 +177,95 @@ def test_of_one_account_one_is_handed_over_and_the_others_join(ledger: Ledger, t
         territories=places,
     )
     ledger.record(third, 3 * DAY, rule)
-    last = rows(ledger, HANDOFFS)[-1]
-    assert (last["lead_id"], last["kind"], last["owner"]) == ("e", "handoff", b["owner"])
+    over, new = rows(ledger, HANDOFFS)[-2:]
+    assert (over["lead_id"], over["kind"], over["joins"]) == ("a", "handoff", None), (
+        "the likeliest takes over"
+    )
+    assert (over["owner"], over["due_at"]) == (b["owner"], 5 * DAY)
+    assert (over["as_of"], over["probability"], over["frozen"]) == (a["as_of"], 0.6, a["frozen"])
+    assert (new["lead_id"], new["kind"], new["joins"]) == ("e", "joined", over["handoff_id"])
+    told = {row["handoff_id"]: row["status"] for row in ledger.handoffs(3 * DAY, leads=["a"])}
+    assert told == {a["handoff_id"]: "took over", over["handoff_id"]: "open"}
+    assert statuses(ledger, 5 * DAY + 1, overdue=True) == {"a": "open", "c": "open"}
+
+
+def test_a_lead_that_joined_takes_over_once_nobody_answered(ledger: Ledger, tmp_path: Path) -> None:
+    rule = rules(respond_within="3d", return_for="7d")
+    accounts = dict.fromkeys("ab", "acme")
+    run = write_night(
+        tmp_path, 1, dict.fromkeys("ab", "sales-ready"), probability={"a": 0.9}, accounts=accounts
+    )
+    ledger.record(run, DAY, rule)
+    later = write_night(tmp_path, 3, {"a": "sales-ready", "b": "sales-ready"}, previous=run)
+    assert ledger.record(later, 3 * DAY, rule)[-1].taken_over == 0, "it may still be answered"
+    last = write_night(tmp_path, 5, {"a": "Recycled", "b": "sales-ready"}, previous=later)
+    (done,) = ledger.record(last, 5 * DAY, rule)
+    assert str(done).endswith("1 transitions, 0 handoffs, 1 of their accounts' taken over")
+    assert ledger.record(last, 5 * DAY, rule)[0].new is False
+    assert statuses(ledger, 5 * DAY, statuses=["open"]) == {"b": "open"}
+    assert rows(ledger, HANDOFFS)[-1]["due_at"] == 8 * DAY
+
+
+def test_whom_somebody_called_stands_for_the_account(ledger: Ledger, tmp_path: Path) -> None:
+    accounts = dict.fromkeys("abcd", "acme")
+    run = write_night(
+        tmp_path, 1, dict.fromkeys("abc", "sales-ready"), probability={"a": 0.9}, accounts=accounts
+    )
+    ledger.record(run, DAY)
+    ledger.say([Feedback("b", "worked", DAY), Feedback("a", "rejected", DAY)], Spoken(), DAY)
+    stages = {"a": "Recycled", **dict.fromkeys("bcd", "sales-ready")}
+    ledger.record(write_night(tmp_path, 2, stages, previous=run, accounts=accounts), 2 * DAY)
+    joined = {row["lead_id"]: row for row in rows(ledger, HANDOFFS)}
+    assert joined["d"]["joins"] == joined["b"]["handoff_id"]
+    assert len(joined) == 4 == len(rows(ledger, HANDOFFS)), "nobody takes over"
+
+
+ANSWERS = {"accepted": "SAL", "rejected": "Recycled", "snoozed": "Recycled", "worked": "sales-ready"}
+FREE = ("Lead", "MQL", "Recycled")
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.reuse, Phase.generate])
+@given(st.data())
+def test_law_of_an_account_one_is_in_hand_and_none_is_forgotten(
+    store: Databases, data: st.DataObject
+) -> None:
+    """Whatever people answer, or leave unanswered: one handoff at most, and one as long as anybody waits."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        ledger = store.ledger(folder)
+        accounts = {"a": "acme", "b": "acme", "c": "acme", "d": "blue", "e": "blue"}
+        stages = dict.fromkeys(accounts, "Lead")
+        rule, run = rules(respond_within="2d", return_for="30d"), None
+        for day in range(1, data.draw(st.integers(2, 6)) + 1):
+            returned = {
+                r["lead_id"] for r in ledger.acts("m", day * DAY).to_pylist() if r["reason"] == "overdue"
+            }
+            for lead, stage in stages.items():
+                if stage in FREE and data.draw(st.booleans()):
+                    stages[lead] = "sales-ready"
+                elif stage == "sales-ready" and data.draw(st.integers(0, 5)) == 0:
+                    stages[lead] = "MQL"
+                elif lead in returned and stage == "sales-ready":
+                    stages[lead] = "Recycled"
+            run = write_night(folder, day, stages, previous=run, accounts=accounts)
+            now = day * DAY + HOUR
+            ledger.record(run, now, rule)
+            found = ledger.handoffs(day * DAY)
+            for account in ("acme", "blue"):
+                held = [
+                    h
+                    for h in found
+                    if h["account"] == account and h["status"] in ("open", "worked", "accepted")
+                ]
+                leading = [h for h in held if h["kind"] == "handoff" or h["status"] != "open"]
+                assert len(leading) <= 1 or any(h["kind"] == "joined" for h in leading), leading
+                assert leading or not held, f"nobody stands for {held}"
+            for handoff in found:
+                lead = handoff["lead_id"]
+                act = data.draw(st.sampled_from([None, None, *ANSWERS]))
+                if handoff["status"] == "open" and stages[lead] == "sales-ready" and act is not None:
+                    ledger.say([Feedback(lead, act, now)], Spoken(), now)
+                    stages[lead] = ANSWERS[act]
 
 
 def statuses(ledger: Ledger, now: int, **which: Any) -> dict[str, str]:

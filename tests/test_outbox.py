@@ -21,10 +21,13 @@ import pytest
 from conftest import Ended
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from killed import scores
+from killed import DAY, scores
+from nights import write_night
 
+from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import append_lines
+from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.outbox import ACKNOWLEDGED, acknowledge, acknowledged, key_of, outbox, read_keys
 from lqmodel.runs import Run, write_run
 
@@ -100,6 +103,37 @@ def test_whoever_objected_since_is_withheld(tmp_path: Path) -> None:
     second = night(tmp_path, 2, [], first, table=table)
     found = outbox(second)
     assert (whom(found), found.withheld) == (["b"], 1)
+
+
+def test_whoever_objects_now_is_withheld_before_the_next_run(tmp_path: Path) -> None:
+    found = outbox(night(tmp_path, 1, ["a", "b"]), objecting=["a"])
+    assert (whom(found), found.withheld) == (["b"], 1)
+
+
+def test_a_lead_that_joined_waits_until_it_takes_its_accounts_handoff_over(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    rules = Handoffs.model_validate({"respond_within": "2d", "owners": {"column": "owner"}})
+    accounts, owners = dict.fromkeys("ab", "acme"), {"a": "ann", "b": "ann"}
+    chance = {"a": 0.9}
+    stages = dict.fromkeys("ab", "sales-ready")
+    first = write_night(tmp_path, 1, stages, accounts=accounts, owners=owners, probability=chance)
+    before = outbox(first)
+    assert {row["kind"] for row in before.handoffs} == {None}, "no ledger knows of it"
+    ledger.record(first, DAY, rules)
+    found = outbox(first, ledger.given("m"))
+    assert (whom(found), found.joined) == (["a"], 1)
+    (row,) = found.handoffs
+    assert (row["kind"], row["owner"], row["due_at"]) == ("handoff", "ann", "1970-01-04T00:00Z")
+    assert row["handoff_id"] in {h["handoff_id"] for h in ledger.handoffs(DAY)}
+    acknowledge(tmp_path, [row["key"]])
+    ledger.say([Feedback("a", "rejected", DAY)], Spoken(), DAY)
+    second = write_night(tmp_path, 2, {"a": "Recycled", "b": "sales-ready"}, previous=first)
+    ledger.record(second, 2 * DAY, rules)
+    after = outbox(second, ledger.given("m"))
+    assert (whom(after), after.joined) == (["b"], 0)
+    assert after.handoffs[0]["due_at"] == "1970-01-05T00:00Z"
+    assert after.handoffs[0]["key"] in {row["key"] for row in before.handoffs}
 
 
 def test_runs_that_are_gone_end_the_way_back(tmp_path: Path) -> None:
@@ -192,6 +226,7 @@ def test_a_kill_at_every_byte_of_an_acknowledgement_loses_only_what_was_not_told
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.outbox import acknowledge
 out, moment = Path(sys.argv[1]), int(sys.argv[2])
 write, done = os.write, 0

@@ -14,6 +14,7 @@ from lqmodel.errors import UsageError
 
 if TYPE_CHECKING:
     from lqmodel.languages import Language
+    from lqmodel.ledger.accounts import Given
     from lqmodel.runs import Run
 
 EXAMPLE = "lqmodel handoffs --run scores/latest --most 10"
@@ -39,7 +40,7 @@ def command(
     format: FormatOption = Format.text,
 ) -> None:
     """List the leads that a run hands over to sales, each with its reasons; or what became of recorded ones."""
-    from lqmodel.acting import objecting_now
+    from lqmodel.acting import given_to, objecting_now
     from lqmodel.languages import Language
     from lqmodel.runs import Run
 
@@ -62,12 +63,28 @@ def command(
     spoken = read.language if language is None else Language.of(language)
     if spoken != read.language:
         found = _reworded(found, read, spoken, model, project)
+    given = given_to(project, str(read.manifest["model"]["name"]))
+    whose = [given.get((read.as_of or 0, handoff["lead_id"])) for handoff in found]
     if format is Format.json:
-        print_json(found)
+        print_json([_with(handoff, told) for handoff, told in zip(found, whose, strict=True)])
     else:
-        from lqmodel.handoff import handoff_text
+        texts = [_text(handoff, told) for handoff, told in zip(found, whose, strict=True)]
+        typer.echo("\n\n".join(texts) or spoken.say("no_handoffs"))
 
-        typer.echo("\n\n".join(map(handoff_text, found)) or spoken.say("no_handoffs"))
+
+def _with(handoff: dict[str, Any], told: Given | None) -> dict[str, Any]:
+    from lqmodel.ledger.accounts import NOT_GIVEN
+
+    return {**handoff, **(NOT_GIVEN if told is None else told.to_json())}
+
+
+def _text(handoff: dict[str, Any], told: Given | None) -> str:
+    from lqmodel.handoff import handoff_text
+    from lqmodel.languages import ENGLISH, Language
+    from lqmodel.ledger.telling import given_text
+
+    whose = "" if told is None else given_text(told, Language.of(handoff.get("language", ENGLISH.name)))
+    return handoff_text(handoff) + (f"\n  {whose}" if whose else "")
 
 
 def _recorded(

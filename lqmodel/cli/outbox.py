@@ -29,6 +29,7 @@ def command(
     ] = None,
 ) -> None:
     """Print the handoffs that nobody acknowledged yet, as JSON lines with an idempotency key: each at least once."""
+    from lqmodel.acting import given_to, objecting_now
     from lqmodel.outbox import acknowledge, outbox, read_keys
     from lqmodel.runs import Run
 
@@ -38,9 +39,11 @@ def command(
         new = acknowledge(read.folder.parent, keys)
         note(f"{new:,} acknowledged, {len(keys) - new:,} had been before")
         return
-    found = outbox(read)
+    found = outbox(read, given_to(project, str(read.manifest["model"]["name"])), objecting_now(project))
     if found.withheld:
         note(f"{found.withheld:,} withheld: their leads have been suppressed since")
+    if found.joined:
+        note(f"{found.joined:,} wait: another lead of their account stands for them")
     sys.stdout.write(found.first(most).lines())
 
 

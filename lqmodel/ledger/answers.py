@@ -19,6 +19,7 @@ V = TypeVar("V")
 OPEN, WORKED, ACCEPTED, QUALIFIED = "open", "worked", "accepted", "qualified"
 REJECTED, SNOOZED, RETURNED = "rejected", "snoozed", "returned"
 FELL_BACK, WON, SUPPRESSED, LIFTED = "fell back", "won", "suppressed", "lifted"
+TOOK_OVER: Final = "took over"
 OBJECTIONS: Final = (SUPPRESSED, LIFTED)
 UNDONE: Final = "undone"
 """The act that takes another one back: its token is that one's, after `UNDOES`."""
@@ -34,6 +35,7 @@ STATUSES: Final = {
     FELL_BACK: "its probability fell before anybody answered",
     WON: "it is a customer",
     SUPPRESSED: "it may not be contacted",
+    TOOK_OVER: "it had joined its account's handoff, and was handed over itself when that ended",
 }
 """What a handoff can come to."""
 IN_HAND: Final = (OPEN, WORKED, ACCEPTED, QUALIFIED)
@@ -112,6 +114,7 @@ def answer(
     late = due is not None and due < before and (first is None or first > due)
     status = _status(said, after, decided, late and handoff["wakes_at"] is not None)
     status = SUPPRESSED if objects and status in IN_HAND else status
+    status = TOOK_OVER if status == OPEN and handoff["joins"] and next_as_of is not None else status
     reason = decided["reason"] if decided is not None and status == REJECTED else None
     accepted = _accepted(status, after, decided)
     return Answer(status, first, reason, late and status == OPEN, accepted)

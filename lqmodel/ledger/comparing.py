@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lqmodel.ledger.accounts import likeliest
 from lqmodel.ledger.chain import compact
 from lqmodel.roster import ID
 from lqmodel.runs import Run
@@ -80,7 +81,7 @@ def compare(run: Run, standing: pa.Table, *, follows: bool, erased: Erased) -> M
             handoff = handed.get(row[ID]) or {**row, "cause": UNRECORDED}
             route = {"route": handoff.get("route", {})}
             handoffs.append(common | _handoff(run, handoff, facts[row[ID]]) | route)
-    return Moves(tuple(transitions), tuple(sorted(handoffs, key=_likeliest)), tuple(_sample(run, erased)))
+    return Moves(tuple(transitions), tuple(sorted(handoffs, key=likeliest)), tuple(_sample(run, erased)))
 
 
 def _without(leads: pa.Table, erased: Erased) -> pa.Table:
@@ -148,10 +149,6 @@ def _handoff(run: Run, handoff: Mapping[str, Any], facts: Mapping[str, Any]) -> 
         "agreement": run.manifest["agreement"],
         "frozen": compact(_plain({"why": said, "facts": facts, "cutoffs": run.manifest["cutoffs"]})),
     }
-
-
-def _likeliest(row: Mapping[str, Any]) -> tuple[float, float, str]:
-    return -(row["probability"] or 0.0), -(row["score"] or 0.0), row[ID]
 
 
 def _plain(value: Any) -> Any:

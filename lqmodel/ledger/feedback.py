@@ -14,9 +14,9 @@ from lqmodel.asof import iso
 from lqmodel.declarations import Stages
 from lqmodel.errors import Refused, listing, nearest
 from lqmodel.files import sha256
+from lqmodel.ledger.accounts import HANDOFF
 from lqmodel.ledger.answers import LIFTED, OBJECTIONS, RETURNED, UNDONE, Row, answers, chunked, standing
 from lqmodel.ledger.chain import Chain, compact
-from lqmodel.ledger.handing import HANDOFF
 from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.ledger.tombstones import Tombstones
 from lqmodel.roster import ID

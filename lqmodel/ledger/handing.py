@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,24 +10,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from lqmodel.declarations import Handoffs, from_microseconds
-from lqmodel.ledger.answers import IN_HAND, Row, answers, chunked
+from lqmodel.ledger.accounts import HANDOFF, JOINED, SAMPLE, in_hand, likeliest, waiting
+from lqmodel.ledger.answers import Row, chunked
 from lqmodel.ledger.owners import Turns, give
 from lqmodel.ledger.tables import HANDOFFS
 from lqmodel.ledger.tombstones import digest, pepper_of
 from lqmodel.roster import ID
+from lqmodel.states import EPISODE
 
-HANDOFF, JOINED, SAMPLE = "handoff", "joined", "sample"
 ID_DIGITS: Final = 16
-KINDS: Final = {
-    HANDOFF: "a lead that sales is to answer",
-    JOINED: "another lead of an account that sales has in hand",
-    SAMPLE: "a lead below the threshold that may be worked, to see what is missed",
-}
-"""What a row of `handoffs` can be."""
 
 
 def handed(
     con: Connection,
+    model: str,
+    run_id: str,
+    as_of: int,
     found: Sequence[Row],
     rules: Handoffs,
     zone: str,
@@ -37,12 +35,16 @@ def handed(
     """Return handoffs as rows of the table, the likeliest first: each with its owner and deadline.
 
     Of one account only one is in sales' hands: further leads of it join that one, with its owner and without
-    a deadline of their own.
+    a deadline of their own. When it has ended without a win, the likeliest of them takes it over.
 
     Parameters
     ----------
     con : Connection
         Holds the store's lock.
+    model, run_id : str
+        Whose handoffs these are.
+    as_of : int
+        Of the run, microseconds UTC.
     found : sequence of mapping
         As `compare` gives them, with ``route``.
     rules : Handoffs
@@ -53,25 +55,36 @@ def handed(
     first : int
         A number above every seq so far.
     """
-    accounts = {h["route"].get("account") for h in found} - {None}
-    in_hand = _in_hand(con, accounts, found, now)
-    turns = _turns(con, found)
+    fresh = {(h[ID], h[EPISODE]) for h in found}
+    again = [h for h in waiting(con, model, as_of) if (h[ID], h[EPISODE]) not in fresh]
+    candidates = sorted([*found, *again], key=likeliest)
+    accounts = {h["route"].get("account") for h in candidates} - {None}
+    # what ended since the run looked is not over before the next one moves it: it may still be answered late
+    busy = in_hand(con, model, accounts, now) | in_hand(con, model, accounts, as_of)
+    turns = _turns(con, candidates)
     today = from_microseconds(now).astimezone(ZoneInfo(zone)).date()
-    pepper, rows = pepper_of(con), []
-    for number, handoff in enumerate(found):
+    pepper = pepper_of(con)
+    rows: list[dict[str, Any]] = []
+    for handoff in candidates:
         route = handoff["route"]
         account = route.get("account")
-        leader = in_hand.get(account) if account is not None else None
-        if leader is not None and leader[ID] != handoff[ID]:
-            told = {"kind": JOINED, "joins": leader["handoff_id"]}
-            told |= {"owner": leader["owner"], "team": leader["team"], "due_at": None, "wakes_at": None}
+        leader = busy.get(account) if account is not None else None
+        if leader is None or leader[ID] == handoff[ID]:
+            told = _given(rules, turns, route, handoff, first + len(rows), today, now)
+        elif (handoff[ID], handoff[EPISODE]) in fresh:
+            told = _joining(leader)
         else:
-            told = _given(rules, turns, route, handoff, first + number, today, now)
-        row = {**_common(handoff, account, now, pepper), **told}
+            continue  # it joined before, and goes on waiting
+        row = {**_common({**handoff, "run_id": run_id}, account, now, pepper), **told}
         if row["kind"] == HANDOFF and account is not None:
-            in_hand[account] = row
+            busy[account] = row
         rows.append(row)
     return rows
+
+
+def _joining(leader: Row) -> dict[str, Any]:
+    whose = {"owner": leader["owner"], "team": leader["team"]}
+    return {"kind": JOINED, "joins": leader["handoff_id"], **whose, "due_at": None, "wakes_at": None}
 
 
 def sampled(con: Connection, found: Sequence[Row], rules: Handoffs, now: int) -> list[dict[str, Any]]:
@@ -121,21 +134,6 @@ def _given(
         "due_at": due,
         "wakes_at": wakes,
     }
-
-
-def _in_hand(con: Connection, accounts: Iterable[str], found: Sequence[Row], now: int) -> dict[str, Row]:
-    """Return account → its handoff that sales has in hand."""
-    model = found[0]["model"] if found else None
-    h = HANDOFFS.c
-    held = [
-        dict(row)
-        for part in chunked(sorted(accounts))
-        for row in con.execute(
-            select(HANDOFFS).where(h.kind == HANDOFF, h.model == model, h.account.in_(part)).order_by(h.seq)
-        ).mappings()
-    ]
-    told = zip(held, answers(con, held, now + 1), strict=True)
-    return {row["account"]: row for row, answer in told if answer.status in IN_HAND}
 
 
 def _turns(con: Connection, found: Sequence[Row]) -> Turns:

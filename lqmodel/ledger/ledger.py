@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lqmodel.barring import NOBODY, Barred
 from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import canonical, write_file
+from lqmodel.ledger.accounts import Given, given
 from lqmodel.ledger.answers import RETURNED, answers, chunked, suppressed
 from lqmodel.ledger.audit import note
 from lqmodel.ledger.chain import Chain
@@ -110,8 +112,7 @@ class Ledger:
             runs, notices = unrecorded(con, run)
             done = [record(con, chain, each, now, rules, zone) for each in runs]
         last = done[-1]
-        noticed = Recorded(last.run_id, last.new, last.transitions, last.handoffs, notices)
-        return (*done[:-1], noticed)
+        return (*done[:-1], replace(last, notices=notices))
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the recorded runs, the oldest first."""
@@ -238,6 +239,13 @@ class Ledger:
         if statuses is not None:
             found = [row for row in found if row["status"] in statuses]
         return sorted(found, key=lambda row: (row["due_at"] is None, row["due_at"] or 0, row["seq"]))
+
+    def given(self, model: str) -> Mapping[tuple[int, str], Given]:
+        """Return as_of (microseconds UTC) and lead → whose a model's handed leads are; no sample."""
+        if not self.exists():
+            return {}
+        with self.store.reading() as con:
+            return given(con, model)
 
     def moves(self, model: str, since: int) -> list[Moves]:
         """Count a model's transitions from a moment on, by run, from and to; the oldest run first."""

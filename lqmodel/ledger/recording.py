@@ -32,6 +32,8 @@ class Recorded:
         False: it had been recorded before, and nothing was done.
     transitions, handoffs : int
         Entries of this run.
+    taken_over : int
+        Handoffs of accounts whose one before has ended, to leads that had joined it.
     notices : tuple of str
     """
 
@@ -39,13 +41,17 @@ class Recorded:
     new: bool
     transitions: int
     handoffs: int
+    taken_over: int = 0
     notices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say it in one line."""
         if not self.new:
             return f"run {self.run_id} was recorded before"
-        return f"run {self.run_id} recorded: {self.transitions:,} transitions, {self.handoffs:,} handoffs"
+        over = f", {self.taken_over:,} of their accounts' taken over" if self.taken_over else ""
+        return (
+            f"run {self.run_id} recorded: {self.transitions:,} transitions, {self.handoffs:,} handoffs{over}"
+        )
 
 
 def check_passed(model: str, as_of: int | None, now: int) -> int:
@@ -156,7 +162,8 @@ def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, z
     if _is_recorded(con, run.run_id):
         return Recorded(run.run_id, False, *_counts(con, run.run_id))
     model = str(run.manifest["model"]["name"])
-    check_order(con, model, check_passed(model, run.as_of, now))
+    as_of = check_passed(model, run.as_of, now)
+    check_order(con, model, as_of)
     if "policy" not in run.manifest:
         raise BadData(
             "an earlier version wrote the run: it does not say what moved each lead",
@@ -170,9 +177,11 @@ def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, z
     number = chain.seq + 1
     chain.append(RUNS, [_head(run, model, len(moves.transitions), len(moves.handoffs), now)])
     chain.append(TRANSITIONS, moves.transitions)
-    chain.append(HANDOFFS, handed(con, moves.handoffs, rules, zone, now, number))
+    given = handed(con, model, run.run_id, as_of, moves.handoffs, rules, zone, now, number)
+    chain.append(HANDOFFS, given)
     chain.append(HANDOFFS, sampled(con, moves.sample, rules, now))
-    return Recorded(run.run_id, True, len(moves.transitions), len(moves.handoffs))
+    taken_over = len(given) - len(moves.handoffs)
+    return Recorded(run.run_id, True, len(moves.transitions), len(moves.handoffs), taken_over)
 
 
 def standing(con: Connection, model: str) -> pa.Table:

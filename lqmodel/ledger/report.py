@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from typing import Any, Final
 
-from lqmodel.ledger.answers import REJECTED, STATUSES, Answer, Row
-from lqmodel.ledger.handing import HANDOFF, JOINED, SAMPLE
+from lqmodel.ledger.accounts import HANDOFF, JOINED, SAMPLE
+from lqmodel.ledger.answers import REJECTED, STATUSES, TOOK_OVER, Answer, Row
 from lqmodel.metrics import wilson
 from lqmodel.reasons.words import clean, percent
 from lqmodel.stages import BANDS
@@ -133,7 +133,9 @@ def report(
     reasons = Counter(a.reason or NO_REASON for _, a in ours if a.status == REJECTED)
     return LoopReport(
         handoffs=len(ours),
-        joined=sum(h["kind"] == JOINED for h in handoffs),
+        joined=sum(
+            h["kind"] == JOINED and a.status != TOOK_OVER for h, a in zip(handoffs, answers, strict=True)
+        ),
         statuses={status: statuses[status] for status in STATUSES if statuses[status]},
         acceptance=sum(decided) / len(decided) if decided else None,
         touched=len(waits),

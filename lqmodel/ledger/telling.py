@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lqmodel.asof import iso
+from lqmodel.languages import Language
+from lqmodel.ledger.accounts import Given
 from lqmodel.ledger.chain import compact
 from lqmodel.reasons.words import clean, percent
 
@@ -72,6 +74,16 @@ _SAID = {"transitions": _transition, "handoffs": _handoff, "feedback": _feedback
 def handoffs_text(rows: Sequence[Mapping[str, Any]], now: int) -> str:
     """List recorded handoffs, a line each: what became of it, whose it is, who, how likely."""
     return "\n".join(_handoff_line(row, now) for row in rows) or "no such handoffs"
+
+
+def given_text(told: Given, language: Language) -> str:
+    """Say whose a handed lead is, and until when it is answered; empty where nobody was named."""
+    said = [" ".join(clean(name, 24) for name in (told.owner, told.team) if name)]
+    if told.joins is not None:
+        said.append(language.say("given.joins", lead=clean(told.joins, WIDTH)))
+    if told.due_at is not None:
+        said.append(language.say("given.due", moment=iso(told.due_at)))
+    return ", ".join(part for part in said if part)
 
 
 def _handoff_line(row: Mapping[str, Any], now: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from lqmodel.ledger import Ledger
-from lqmodel.ledger.handing import HANDOFF
+from lqmodel.ledger.accounts import HANDOFF, JOINED
 from lqmodel.ledger.tables import ERASURES, FEEDBACK, HANDOFFS, TRANSITIONS
 from lqmodel.roster import ID
 from lqmodel.scores import CREATED_AT, LOOKED_AT
@@ -71,6 +71,9 @@ class Handed:
         In which it was frozen; empty by points.
     levels : tuple of (str, str)
         Its categories: column and level.
+    account : str or None
+    joined : bool
+        Whether another lead of the account stands for it: then the worklist leaves it out.
     """
 
     lead_id: str
@@ -87,6 +90,8 @@ class Handed:
     seq: int = 0
     language: str = ""
     levels: tuple[tuple[str, str], ...] = ()
+    account: str | None = None
+    joined: bool = False
 
 
 class Desk:
@@ -133,7 +138,15 @@ class Desk:
 
     def _read(self, now: int, leads: list[str] | None) -> dict[str, Handed]:
         rows = sorted(self.ledger.handoffs(now, leads=leads), key=lambda row: row["seq"])
-        return {r["lead_id"]: _handed(r) for r in rows if r["kind"] == HANDOFF}
+        return {r["lead_id"]: _handed(r) for r in rows if r["kind"] in (HANDOFF, JOINED)}
+
+    def colleagues(self, person: Person, of: Handed | None, now: int) -> list[Handed]:
+        """Return the other handed leads of an account that a person may see: the one that stands for it first."""
+        if of is None or of.account is None:
+            return []
+        others = (h for h in self.handed(now).values() if h.account == of.account and h.lead_id != of.lead_id)
+        seen = (h for h in others if person.sees_all or h.owner == person.owner)
+        return sorted(seen, key=lambda h: (h.joined, h.seq))
 
     def owns(self, person: Person, lead_id: str, now: int) -> bool:
         """Whether a person may see a lead: everybody's, or one whose last handoff is theirs."""
@@ -162,6 +175,8 @@ def _handed(row: Mapping[str, Any]) -> Handed:
         tuple(
             (k, v) for k, v in row["frozen"]["facts"].items() if isinstance(v, str) and k not in _NO_LEVELS
         ),
+        row["account"],
+        row["kind"] == JOINED,
     )
 
 

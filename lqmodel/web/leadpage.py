@@ -68,6 +68,8 @@ class LeadPage:
     frame : Frame
     lead_id, who, stage, status, owner, due : str
     overdue : bool
+    colleagues : tuple of (str, str, str)
+        Other handed leads of the account: id, who, and what became of the handoff.
     chance, interval, trend : str
         Of the run that is shown.
     up, down : tuple of Why
@@ -116,6 +118,7 @@ class LeadPage:
     owner: str
     due: str
     overdue: bool
+    colleagues: tuple[tuple[str, str, str], ...]
     chance: str
     interval: str
     trend: str
@@ -153,6 +156,7 @@ def lead_page(
     lead_id: str,
     shown: Shown,
     handed: Handed | None,
+    colleagues: Sequence[Handed],
     history: Sequence[Mapping[str, Any]],
     spoken: Spoken,
     asks: Asks,
@@ -180,6 +184,7 @@ def lead_page(
         owner="" if handed is None else handed.owner or "",
         due="" if handed is None or handed.due_at is None else day(handed.due_at, language),
         overdue=handed is not None and handed.overdue,
+        colleagues=tuple((h.lead_id, h.who, h.status) for h in colleagues),
         chance=odds,
         interval=interval,
         trend=trend(row),

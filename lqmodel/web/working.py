@@ -106,5 +106,6 @@ def _lead(view: View, signed: Session, lead_id: str, notice: str, refused: str, 
     said = refused or (person.language.say(notice) if notice else "")
     handed = view.desk.handed(now).get(lead_id)
     frame = view.frame(signed, "handoffs", said)
-    page = lead_page(frame, person, lead_id, shown, handed, history, view.config.spoken, view.asks)
+    others = view.desk.colleagues(person, handed, now)
+    page = lead_page(frame, person, lead_id, shown, handed, others, history, view.config.spoken, view.asks)
     return view.page("lead.html", page, person.language, status)

@@ -123,7 +123,8 @@ def worklist(
 ) -> Worklist:
     """Return one page of the handoffs that a person may see."""
     language, run = frame.language, shown.run
-    mine = [h for h in handed.values() if person.sees_all or h.owner == person.owner]
+    ours = (h for h in handed.values() if not h.joined)
+    mine = [h for h in ours if person.sees_all or h.owner == person.owner]
     whose = None if person.sees_all else person.owner
     choices = asks.choices(handed, mine, shown, whose, language)
     worth = asks.worth(run)

@@ -615,6 +615,30 @@ def test_filters_are_for_where_leads_stand_and_how_they_moved(site: Site, tmp_pa
     )
 
 
+def test_of_an_account_one_line_stands_and_its_page_names_the_others(site: Site, tmp_path: Path) -> None:
+    run = write_night(
+        tmp_path / "runs",
+        3,
+        {**dict.fromkeys(("A", "B", NASTY, "J", "K", "L"), "sales-ready"), "M": "MQL"},
+        previous=Run.open(tmp_path / "runs" / "latest"),
+        probability={"J": 0.9},
+        accounts=dict.fromkeys("JKL", "acme"),
+        owners=dict.fromkeys("JKL", "ann"),
+    )
+    site.ledger.record(run, NOW, Handoffs.model_validate({"owners": {"column": "owner"}}))
+    seller = site.signed("ann")
+    listed = seller.get("/handoffs").text
+    assert "Person J" in listed
+    assert "Person K" not in listed
+    assert "Person L" not in listed
+    leader, joined = (seller.get("/lead", params={"id": lead}) for lead in "JK")
+    for page, others in ((leader, "KL"), (joined, "JL")):
+        assert page.status_code == 200
+        assert all(f">Person {lead}</a> (open)" in page.text for lead in others)
+    assert site.signed("ben").get("/lead", params={"id": "K"}).status_code == 404
+    assert "Of the same account" not in seller.get("/lead", params={"id": "A"}).text
+
+
 def test_searching_sorting_and_paging(site: Site, tmp_path: Path) -> None:
     mia = site.signed("mia")
     order: Callable[[str], list[str]] = lambda page: re.findall(r"<strong>Person (\w)", page)  # noqa: E731

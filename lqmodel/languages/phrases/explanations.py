@@ -7,6 +7,18 @@ PHRASES: Final = {
     "against": {"en": "against", "de": "dagegen", "ro": "împotrivă", "nb": "mot"},
     "all_else": {"en": "all else", "de": "alles Übrige", "ro": "restul", "nb": "alt annet"},
     "because": {"en": "because", "de": "Anlass", "ro": "motiv", "nb": "årsak"},
+    "given.due": {
+        "en": "to be answered by {moment}",
+        "de": "zu beantworten bis {moment}",
+        "ro": "răspuns până la {moment}",
+        "nb": "besvares innen {moment}",
+    },
+    "given.joins": {
+        "en": "joins the handoff of {lead}, of the same account",
+        "de": "gehört zur Übergabe von {lead}, aus demselben Unternehmen",
+        "ro": "ține de predarea lui {lead}, de la aceeași companie",
+        "nb": "hører til overleveringen av {lead}, fra samme firma",
+    },
     "likely": {
         "en": "{percent}, likely {low} to {high}",
         "de": "{percent}, wahrscheinlich {low} bis {high}",

@@ -72,6 +72,12 @@ PHRASES: Final = {
     "web.trend_up": {"en": "rising", "de": "steigt", "ro": "în creștere", "nb": "stiger"},
     "web.trend_down": {"en": "falling", "de": "fällt", "ro": "în scădere", "nb": "faller"},
     "web.trend_steady": {"en": "steady", "de": "gleich", "ro": "stabil", "nb": "uendret"},
+    "web.same_account": {
+        "en": "Of the same account",
+        "de": "Aus demselben Unternehmen",
+        "ro": "De la aceeași companie",
+        "nb": "Fra samme firma",
+    },
     "web.status_all": {"en": "all", "de": "alle", "ro": "toate", "nb": "alle"},
     "web.status_open": {"en": "open", "de": "offen", "ro": "deschis", "nb": "åpen"},
     "web.status_worked": {"en": "called", "de": "kontaktiert", "ro": "contactat", "nb": "kontaktet"},
@@ -92,6 +98,12 @@ PHRASES: Final = {
         "nb": "falt tilbake",
     },
     "web.status_won": {"en": "customer", "de": "Kunde", "ro": "client", "nb": "kunde"},
+    "web.status_took_over": {
+        "en": "handed over later",
+        "de": "später übergeben",
+        "ro": "predat mai târziu",
+        "nb": "overlevert senere",
+    },
     "web.status_suppressed": {
         "en": "not to be contacted",
         "de": "nicht kontaktieren",
