@@ -94,7 +94,7 @@ def later_facts(inputs: Inputs, as_of: int | None) -> list[str]:
 def unseen_levels(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Say which columns hold levels that the model knows nothing of."""
     return [
-        f"column {column!r}: {sum(levels.values())} leads with levels that training did not see, or too rarely to learn from "
+        f"column {column!r}: {(n := sum(levels.values())):,} {'lead' if n == 1 else 'leads'} with levels that training did not see, or too rarely to learn from "
         f"({listing(map(repr, sorted(levels)), most=5)})"
         for column, levels in sorted(unseen.items())
         if levels

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import measured
 
-from benchmarks import start
+from benchmarks import start, treeshap_large
+from benchmarks.common import Comparison
 from benchmarks.treeshap import CASES, Case, measure
 
 SMALL = [
@@ -33,6 +34,15 @@ def test_all_peers_agree_on_few_rows(case: Case) -> None:
     assert peers == PRECISION.keys() - ({"WOODELF"} if case.categories else set())
     for one in found:
         assert one.max_error <= PRECISION[one.peer]
+
+
+@pytest.mark.slow
+def test_rows_beyond_a_block_are_explained_in_one_call() -> None:
+    found, off_sum, _ = treeshap_large.measure(30_000)
+    assert off_sum <= 1e-12
+    for one in [*found, *(Comparison(**one) for one in measured.results("treeshap_large"))]:
+        assert one.max_error <= PRECISION[one.peer]
+    assert measured.results("treeshap_large")[0]["n"] == 10_000_000
 
 
 def test_the_bars_hold_in_what_was_measured_last() -> None:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 TOLD = {
     "treeshap": ("Margins and exact contributions", "rows"),
+    "treeshap_large": ("Contributions of ten million rows, in one call", "rows"),
     "features": ("Features", "leads"),
     "counterfactual": ("What would help", "leads in a world"),
     "start": ("From the start of a command to its end", ""),
