@@ -97,6 +97,8 @@ class LeadPage:
         What would help it to its next stage, a line for each way; empty until it is asked for.
     may_help : bool
         Whether that can be asked for.
+    help_refused : str
+        Why it could not be worked out.
     unknown : tuple of str
         Reasons that rest on something missing.
     doubts : tuple of str
@@ -138,6 +140,7 @@ class LeadPage:
     fresh: tuple[tuple[str, str], ...]
     help: tuple[str, ...]
     may_help: bool
+    help_refused: str
     unknown: tuple[str, ...]
     doubts: tuple[str, ...]
     as_of: str
@@ -160,6 +163,7 @@ def lead_page(
     history: Sequence[Mapping[str, Any]],
     spoken: Spoken,
     asks: Asks,
+    help_refused: str = "",
 ) -> LeadPage:
     """Put together all that a person may know of a lead; ``history`` as of `Ledger.of_lead`."""
     language, run = frame.language, shown.run
@@ -206,6 +210,7 @@ def lead_page(
             for source, at in sorted(run.manifest["cutoffs"].items())
         ),
         help=() if help is None else tuple(help.lines()),
+        help_refused=help_refused,
         may_help=row.get("status") == SCORED and row["stage"] in NURTURED and asks.bundle(run) is not None,
         unknown=tuple(r.text for r in (*told.up, *told.down) if r.value is None) if told else (),
         doubts=tuple(run.manifest["notices"]),

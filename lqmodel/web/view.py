@@ -106,7 +106,8 @@ class View:
     def failure(self, status: int, request: Request) -> HTMLResponse:
         """Render why there is no page."""
         language = spoken_by(request)
-        known = 400 if status == 422 else status if status in KNOWN_FAILURES else 503
+        alike = {405: 404, 422: 400}.get(status, status)
+        known = alike if alike in KNOWN_FAILURES else 503
         return self.page("failure.html", Failure(Frame(language), f"failed_{known}"), language, status)
 
 

@@ -59,7 +59,7 @@ def help_lead(view: Seen, signed: Signed, id: LeadId) -> Response:
     try:
         view.asks.help(shown.run, id, language)
     except LqmodelError as error:
-        return _lead(view, signed, id, "", str(error), 409)
+        return _lead(view, signed, id, "", "", 409, help_refused=str(error))
     return _lead(view, signed, id, "", "", 200)
 
 
@@ -95,7 +95,16 @@ def take_back(view: Seen, signed: Answers, lead_id: Short, token: Short) -> Resp
     return to(f"/lead?{urlencode({'id': lead_id, 'done': 'undone'})}")
 
 
-def _lead(view: View, signed: Session, lead_id: str, notice: str, refused: str, status: int) -> Response:
+def _lead(
+    view: View,
+    signed: Session,
+    lead_id: str,
+    notice: str,
+    refused: str,
+    status: int,
+    *,
+    help_refused: str = "",
+) -> Response:
     now, person, shown = view.clock(), signed.person, view.shown()
     if not view.desk.owns(person, lead_id, now):
         raise HTTPException(404)
@@ -107,5 +116,7 @@ def _lead(view: View, signed: Session, lead_id: str, notice: str, refused: str, 
     handed = view.desk.handed(now).get(lead_id)
     frame = view.frame(signed, "handoffs", said)
     others = view.desk.colleagues(person, handed, now)
-    page = lead_page(frame, person, lead_id, shown, handed, others, history, view.config.spoken, view.asks)
+    page = lead_page(
+        frame, person, lead_id, shown, handed, others, history, view.config.spoken, view.asks, help_refused
+    )
     return view.page("lead.html", page, person.language, status)

@@ -12,6 +12,11 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.key === "a" || event.key === "r") {
     const found = document.querySelector(`[data-key="${event.key}"]`);
-    if (found) found.click();
+    if (!found) return;
+    found.click();
+    const opened = found.closest("details[open]");
+    const field = opened && opened.querySelector("select, input:not([type=hidden])");
+    if (field) field.focus();
+    event.preventDefault();
   }
 });
