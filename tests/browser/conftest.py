@@ -1,0 +1,167 @@
+"""A view that really runs, over a company that was scored on two nights, and a browser that looks at it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from parts import need
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from projects import WHEN, Trained, agree_on, change
+
+from lqmodel.api import open_project
+from lqmodel.declarations import Handoffs, to_microseconds
+from lqmodel.languages import Language
+from lqmodel.ledger import Ledger
+from lqmodel.runs import Run, write_run
+from lqmodel.scoring import score
+from lqmodel.web import People, Person
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PASSWORD = "correct horse battery"
+NASTY = "<img src=x onerror=alert(document.domain)>"
+BEFORE = to_microseconds("2024-12-23T00:00Z", None)
+RECORDED = to_microseconds("2025-01-02T00:00Z", None)
+RULES = Handoffs.model_validate({"owners": {"teams": {"all": {"people": ["ann", "ben"]}}}})
+SAID = """
+[stages.sal]
+checklist = ["budget", "authority", "need", "timeframe", "location"]
+[stages.recycled]
+reasons = { no_budget = "180d", no_reply = "30d" }
+"""
+WHO = {"ann": "seller", "ben": "seller", "max": "marketer", "mia": "manager", "ada": "admin"}
+MAIN = "from lqmodel.cli import main; main()"
+PATIENCE = 20_000
+"""How long anything may take that a test waits for, milliseconds."""
+
+expect.set_options(timeout=PATIENCE)
+
+
+@dataclass
+class Seen:
+    """Pages of one person in a browser of their own, and whatever the browser complained of."""
+
+    url: str
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Go to a page and wait until it stands."""
+        self.page.goto(self.url + path)
+        return self.page
+
+    def heard(self, message: ConsoleMessage) -> None:
+        """Keep what the browser says of errors; a refused form is an answer, and no error of the page."""
+        refused = re.search(r"status of 4\d\d", message.text)
+        if message.type in ("error", "warning") and not refused:
+            self.complaints.append(f"{self.page.url}: {message.text}")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The address of the view, the ledger behind it, and a browser."""
+
+    url: str
+    ledger: Ledger
+    run: Run
+    browser: Browser
+
+    @contextmanager
+    def browsing(self, **options: Any) -> Iterator[Seen]:
+        """Open a browser of its own, which nothing may complain in."""
+        context = self.browser.new_context(**{"locale": "en-GB", **options})
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        seen = Seen(self.url, context, page)
+        page.on("console", seen.heard)
+        page.on("pageerror", lambda error: seen.complaints.append(f"{page.url}: {error}"))
+        page.on("dialog", lambda dialog: (seen.complaints.append("a dialog opened"), dialog.dismiss()))
+        yield seen
+        context.close()
+        assert not seen.complaints
+
+    @contextmanager
+    def signed(self, name: str, **options: Any) -> Iterator[Seen]:
+        """Sign somebody in."""
+        with self.browsing(**options) as seen:
+            page = seen.open("/login")
+            page.fill("[name=name]", name)
+            page.fill("[name=password]", PASSWORD)
+            page.click("button.main")
+            expect(page).to_have_url(re.compile("/handoffs$"))
+            yield seen
+
+    def leads_of(self, owner: str) -> list[str]:
+        """Return the leads that wait for somebody's answer, the likeliest first."""
+        found = self.ledger.handoffs(RECORDED, statuses=["open"], owner=owner)
+        return [row["lead_id"] for row in sorted(found, key=lambda row: -row["probability"])]
+
+    def acts(self, lead: str) -> list[str]:
+        """Return what people did about a lead, in order."""
+        return [str(row["act"]) for row in self.ledger.of_lead(lead) if row["entry"] == "feedback"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    need(found is not None, "a browser: one of " + ", ".join(BROWSERS))
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(company: Trained, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """`lqmodel serve` in a process of its own, over two recorded nights; some names are nasty."""
+    root = company.copy(tmp_path_factory.mktemp("view") / "project")
+    ledger, run = _nights(company, root)
+    people = People(ledger.store)
+    for name, role in WHO.items():
+        people.add(Person(name, role, name, Language.of("en")), PASSWORD)
+    command = [sys.executable, "-c", MAIN, "serve", "--project", str(root), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield Site(_address(server), ledger, run, browser)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=30)
+
+
+def _address(server: subprocess.Popen[str]) -> str:
+    assert server.stderr is not None
+    for line in server.stderr:
+        if found := re.search(r"http://\S+", line):
+            return found[0]
+    raise AssertionError("the server ended before it said where it listens")
+
+
+def _nights(company: Trained, root: Path) -> tuple[Ledger, Run]:
+    change(root, "leads", _nasty)
+    agree_on(root, SAID)
+    opened, before = open_project(root), None
+    ledger = opened.ledger()
+    for as_of in (BEFORE, WHEN):
+        run = write_run(score(company.bundle, root, {}, as_of, before), root / "scores", str(root / "bundle"))
+        ledger.record(run, RECORDED, RULES)
+        before = run
+    return ledger, run
+
+
+def _nasty(leads: pa.Table) -> pa.Table:
+    """Give every fifth lead a company whose name would be run, were it ever taken for markup."""
+    place, names = leads.schema.get_field_index("company"), leads["company"].to_pylist()
+    nasty = [name if i % 5 else NASTY for i, name in enumerate(names)]
+    return leads.set_column(place, "company", pa.array(nasty, leads.schema.field(place).type))

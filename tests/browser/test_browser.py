@@ -1,0 +1,220 @@
+"""What people do in the view, in a real browser: with the mouse, by keys alone, on a telephone, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from browser.conftest import NASTY, Seen, Site
+
+PAGES = {
+    "seller": ("/handoffs", "/lead", "/model"),
+    "manager": ("/handoffs?status=all", "/lead", "/nurture", "/funnel", "/model"),
+    "admin": ("/users", "/audit", "/not-there"),
+}
+NAMED = {"seller": "ann", "manager": "mia", "admin": "ada"}
+
+
+@pytest.fixture(scope="module")
+def waiting(site: Site) -> Iterator[str]:
+    """A lead of ann's for each test that answers one, so that none meets another's answers."""
+    return iter(site.leads_of("ann")[1:])
+
+
+def lead_page(seen: Seen, lead: str) -> Page:
+    return seen.open(f"/lead?id={lead}")
+
+
+def said(page: Page, words: str) -> None:
+    expect(page.locator(".notice")).to_contain_text(words)
+
+
+# ── journeys ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_accept_undo_reject_and_the_manager_sees_it(site: Site, waiting: Iterator[str]) -> None:
+    lead = next(waiting)
+    with site.signed("ann") as seen:
+        page = seen.page
+        page.click(f'a.row[href="/lead?id={lead}"]')
+        expect(page.locator("h1")).to_contain_text(lead)
+        page.click("button:text-is('Accept')")
+        expect(page.locator(".top")).to_contain_text("accepted")
+        page.click("#history button:text-is('Undo')")
+        expect(page.locator(".top")).to_contain_text("open")
+        page.click("summary:text-is('Reject')")
+        reason = page.locator("select[name=reason]")
+        code = reason.locator("option").nth(1).inner_text()
+        reason.select_option(code)
+        page.locator("details[open] textarea").fill("no budget before spring")
+        page.click("details[open] button:text-is('Reject')")
+        expect(page.locator(".top")).to_contain_text("rejected")
+    assert site.acts(lead) == ["accepted", "undone", "rejected"]
+    with site.signed("mia") as seen:
+        page = seen.open("/handoffs?status=rejected")
+        page.click(f'a.row[href="/lead?id={lead}"]')
+        expect(page.locator("#history")).to_contain_text("no budget before spring")
+        expect(page.locator("#history")).to_contain_text("ann")
+        seen.open("/funnel")
+        expect(page.locator("main")).to_contain_text(code)
+
+
+def test_two_people_on_one_lead_are_told_and_nothing_is_lost(site: Site, waiting: Iterator[str]) -> None:
+    lead = next(waiting)
+    with site.signed("ann") as one, site.signed("mia") as other:
+        ours, theirs = lead_page(one, lead), lead_page(other, lead)
+        ours.click("button:text-is('Accept')")
+        expect(ours.locator(".top")).to_contain_text("accepted")
+        theirs.click("button:text-is('I called')")
+        said(theirs, "meanwhile ann said 'accepted'")
+        assert site.acts(lead) == ["accepted"]
+        expect(theirs.locator("#history")).to_contain_text("ann")
+        theirs.click("button:text-is('I called')")
+        expect(theirs.locator("#history")).to_contain_text("mia")
+    assert site.acts(lead) == ["accepted", "worked"]
+
+
+def test_a_double_click_gives_one_record(site: Site, waiting: Iterator[str]) -> None:
+    lead = next(waiting)
+    with site.signed("ann") as seen:
+        page = lead_page(seen, lead)
+        page.dblclick("button:text-is('Accept')")
+        expect(page.locator(".top")).to_contain_text("accepted")
+        page.wait_for_load_state("networkidle")
+    assert site.acts(lead) == ["accepted"]
+
+
+def test_by_keys_alone(site: Site) -> None:
+    lead = site.leads_of("ben")[0]
+    with site.browsing() as seen:
+        page = seen.open("/login")
+        for key in ("Tab", "Tab"):  # past the link to the page's middle
+            page.keyboard.press(key)
+        page.keyboard.type("ben")
+        page.keyboard.press("Tab")
+        page.keyboard.type("correct horse battery")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/handoffs$"))
+        page.wait_for_load_state()
+        for key in ("j", "j", "k"):
+            page.keyboard.press(key)
+        expect(page.locator("a.row").first).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text(lead)
+        page.keyboard.press("r")
+        expect(page.locator("select[name=reason]")).to_be_focused()
+        page.keyboard.press("Escape")
+        page.locator("summary").first.focus()
+        page.keyboard.press("a")
+        expect(page.locator(".top")).to_contain_text("accepted")
+    assert site.acts(lead) == ["accepted"]
+
+
+def test_without_javascript_all_works(site: Site, waiting: Iterator[str]) -> None:
+    lead = next(waiting)
+    with site.signed("ann", java_script_enabled=False) as seen:
+        page = lead_page(seen, lead)
+        page.click("button:text-is('Accept')")
+        expect(page.locator(".top")).to_contain_text("accepted")
+        page.click("#history button:text-is('Undo')")
+        expect(page.locator(".top")).to_contain_text("open")
+        page.select_option("select[name=language]", "de")
+        page.click("header .who button")
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        page.select_option("select[name=language]", "en")
+        page.click("header .who button")
+        page.click("button:text-is('Sign out')")
+        expect(page).to_have_url(re.compile("/login$"))
+    with site.signed("max", java_script_enabled=False) as seen:
+        page = seen.open("/nurture")
+        expect(page.locator(".group").first).to_be_visible()
+        page.locator(".group .row").first.click()
+        page.click("#help a")
+        expect(page.locator("#help li").first).to_be_visible()
+    assert site.acts(lead) == ["accepted", "undone"]
+
+
+def test_in_german(site: Site) -> None:
+    with site.signed("max") as seen:
+        page = seen.page
+        page.select_option("select[name=language]", "de")
+        page.click("header .who button")
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        expect(page.locator("h1")).to_contain_text("Übergaben")
+        page.locator("a.row").first.click()
+        expect(page.locator("#why h2").first).to_contain_text("Warum")
+        seen.open("/nurture")
+        expect(page.locator(".group h3").first).to_be_visible()
+        page.select_option("select[name=language]", "en")
+        page.click("header .who button")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_what_would_help_is_asked_for_in_place(site: Site) -> None:
+    with site.signed("max") as seen:
+        page = seen.open("/nurture")
+        page.locator(".group .row").nth(1).click()
+        expect(page).to_have_url(re.compile("/lead"))
+        address = page.url
+        page.click("#help a")
+        expect(page.locator("#help li").first).to_be_visible()
+        assert page.url.split("#")[0] == address
+
+
+def test_a_nasty_name_is_text_everywhere(site: Site) -> None:
+    held = [h for h in site.ledger.handoffs(2**60) if NASTY in h["frozen"]["why"]["display"].values()]
+    assert held
+    with site.signed("mia") as seen:
+        page = seen.open("/handoffs?status=all&q=onerror")
+        expect(page.locator("a.row").first).to_contain_text(NASTY)
+        page.locator("a.row").first.click()
+        expect(page.locator("h1")).to_contain_text(NASTY)
+        seen.open("/nurture")
+        expect(page.locator(".group").first).to_be_visible()
+        assert page.locator("img").count() == 0
+
+
+# ── every page ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def every_page(site: Site, seen: Seen, role: str) -> Iterator[tuple[str, Page]]:
+    lead = site.leads_of("ann")[0]
+    for path in PAGES[role]:
+        page = seen.open(f"/lead?id={lead}" if path == "/lead" else path)
+        expect(page.locator("main")).to_be_visible()
+        expect(page.locator("[hx-trigger]")).to_have_count(0)  # what is worked out is there
+        yield path, page
+
+
+@pytest.mark.parametrize("role", PAGES)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_the_screen(site: Site, role: str, width: int) -> None:
+    with site.signed(NAMED[role], viewport={"width": width, "height": 800}) as seen:
+        for path, page in every_page(site, seen, role):
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} pixels wide"
+
+
+@pytest.mark.parametrize("role", PAGES)
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious(site: Site, role: str, colours: str) -> None:
+    with site.signed(NAMED[role], color_scheme=colours) as seen:
+        for path, page in every_page(site, seen, role):
+            assert serious(page) == [], path
+    with site.browsing(color_scheme=colours) as seen:
+        assert serious(seen.open("/login")) == []
+
+
+def serious(page: Page) -> list[str]:
+    # put in by the browser's own hand: the page's policy lets no script in
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
