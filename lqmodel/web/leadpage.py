@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Did:
-    """One thing that the lead did: when, the source that says so, and what."""
+    """One thing that the lead did: when, what, and the source that says so, where there are several."""
 
     when: str
     what: str
@@ -204,7 +204,7 @@ def lead_page(
         headline=str(change.get("headline", "")),
         moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),
         entries=_entries(history, person, language),
-        did=tuple(Did(_when(r["at"]), r["what"], r["text"]) for r in told_of if r["at"] is not None),
+        did=_did([r for r in told_of if r["at"] is not None]),
         fresh=tuple(
             (source, day(to_microseconds(at, None), language) if at else "–")
             for source, at in sorted(run.manifest["cutoffs"].items())
@@ -227,6 +227,11 @@ def lead_page(
 
 def _why(reason: Reason) -> Why:
     return Why(reason.text, reason.usual, reason.effect, reason.actionable)
+
+
+def _did(rows: Sequence[Mapping[str, Any]]) -> tuple[Did, ...]:
+    several = len({r["what"] for r in rows}) > 1
+    return tuple(Did(_when(r["at"]), r["what"] if several else "", r["text"].replace("_", " ")) for r in rows)
 
 
 def _when(moment: datetime) -> str:

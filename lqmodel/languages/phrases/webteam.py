@@ -11,6 +11,7 @@ PHRASES: Final = {
         "ro": "Se calculează; pagina se reîncarcă singură.",
         "nb": "Dette regnes ut; siden lastes på nytt av seg selv.",
     },
+    "web.counted_leads": {"en": "Leads", "de": "Leads", "ro": "Leaduri", "nb": "Leads"},
     "web.leads": {
         "en": {"one": "{n} lead", "other": "{n} leads"},
         "de": {"one": "{n} Lead", "other": "{n} Leads"},
