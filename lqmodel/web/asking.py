@@ -15,12 +15,14 @@ from typing import Any, Final
 from lqmodel.api import open_project
 from lqmodel.asof import iso
 from lqmodel.bundle import Bundle
+from lqmodel.comparison import Comparison
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.errors import LqmodelError, Refused
 from lqmodel.handoff import reworded_frozen
 from lqmodel.languages import NAMES, Language
 from lqmodel.ledger import Ledger, LoopReport, won_within
 from lqmodel.locating import ADDRESS_PREFIX, find_model
+from lqmodel.policies import compare_policies, kept
 from lqmodel.reasons import ColumnWords, Help, LeadExplanation
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
@@ -63,6 +65,7 @@ class Asks:
         self._background = ThreadPoolExecutor(2, "lqmodel-asks")
         self._aliases: Jobs[tuple[Rival, ...]] = Jobs(self._background)
         self._outcomes: Jobs[Won | None] = Jobs(self._background)
+        self._compared: Jobs[Comparison] = Jobs(self._background)
         self._nurturing: Jobs[NurtureList] = Jobs(self._background, len(NAMES))
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
         self._helps: Kept[Help] = Kept()
@@ -173,6 +176,26 @@ class Asks:
         key = (run.run_id, language.name)
         try:
             return self._nurturing.get(key, lambda: self._nurture(run.folder, language), wait)
+        except TimeoutError:
+            return None
+
+    def policies(self, run: Run, wait: float = PATIENCE) -> Comparison | None:
+        """Return what other thresholds would have done in the held-out weeks; None while it is being worked out.
+
+        Raises
+        ------
+        LqmodelError
+            As `compare_policies` and `kept`, or no model is at hand.
+        """
+
+        def work() -> Comparison:
+            bundle = self.bundle(run)
+            if bundle is None:
+                raise Refused("the model that made the run is not found: its held-out weeks are not known")
+            return compare_policies(bundle, kept(bundle, Settings.read().state_of(self._root())))
+
+        try:
+            return self._compared.get((run.bundle_version,), work, wait)
         except TimeoutError:
             return None
 

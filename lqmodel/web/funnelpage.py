@@ -9,6 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from lqmodel.comparison import Comparison
 from lqmodel.languages import Language
 from lqmodel.ledger import LoopReport
 from lqmodel.ledger.report import Conversion, Moves
@@ -16,6 +17,7 @@ from lqmodel.runs import Run
 from lqmodel.stages import LEAD, RECYCLED, STAGES
 from lqmodel.web.charts import Range, columns, ranges, scale
 from lqmodel.web.frame import Frame
+from lqmodel.web.policychange import PolicyChange, policy_change
 from lqmodel.web.words import day
 
 RUNS: Final = 26
@@ -91,8 +93,12 @@ class FunnelPage:
         Empty where nobody can know.
     overdue : int
     bands : tuple of Band
+    change : PolicyChange or None
+        What another threshold would have done; None: not known.
+    change_refused : str
+        Why it is not known.
     working : bool
-        What came of them is still being read.
+        What came of handoffs is still being read, or what another threshold would have done.
     """
 
     frame: Frame
@@ -110,6 +116,8 @@ class FunnelPage:
     first_touch: str
     overdue: int
     bands: tuple[Band, ...]
+    change: PolicyChange | None
+    change_refused: str
     working: bool
 
 
@@ -124,7 +132,14 @@ def looked_back(run: Run, most: int = RUNS) -> list[Run]:
 
 
 def funnel_page(
-    frame: Frame, runs: Sequence[Run], moves: Sequence[Moves], loop: LoopReport, working: bool
+    frame: Frame,
+    runs: Sequence[Run],
+    moves: Sequence[Moves],
+    loop: LoopReport,
+    compared: Comparison | None = None,
+    refused: str = "",
+    *,
+    working: bool,
 ) -> FunnelPage:
     """Put the page together.
 
@@ -136,8 +151,12 @@ def funnel_page(
     moves : sequence of Moves
         Of these runs.
     loop : LoopReport
+    compared : Comparison, optional
+        Thresholds, on the held-out weeks.
+    refused : str
+        Why these are not known.
     working : bool
-        Whether outcomes are still being read.
+        Whether outcomes are still being read, or thresholds compared.
     """
     language, moments = frame.language, [run.as_of for run in runs if run.as_of is not None]
     decided = sum(loop.statuses.values())
@@ -158,6 +177,8 @@ def funnel_page(
         first_touch="" if loop.hours_to_touch is None else language.seconds(loop.hours_to_touch[1] * 3600),
         overdue=loop.overdue,
         bands=_bands(loop.conversion, language),
+        change=None if compared is None else policy_change(compared, language),
+        change_refused=refused,
         working=working,
     )
 

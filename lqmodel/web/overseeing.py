@@ -57,7 +57,14 @@ def funnel(view: Seen, signed: Oversees) -> Response:
     since = min((r.as_of for r in runs if r.as_of is not None), default=0)
     moves = view.ledger.moves(str(run.manifest["model"]["name"]), since) if view.ledger.exists() else []
     loop, working = view.asks.loop(run, now)
-    return view.page("funnel.html", funnel_page(frame, runs, moves, loop, working), frame.language)
+    compared, refused = None, ""
+    try:
+        compared = view.asks.policies(run)
+    except LqmodelError as error:
+        refused = str(error)
+    working = working or (compared is None and not refused)
+    page = funnel_page(frame, runs, moves, loop, compared, refused, working=working)
+    return view.page("funnel.html", page, frame.language)
 
 
 @router.get("/model")

@@ -126,7 +126,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def site(company: Trained, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`lqmodel serve` in a process of its own, over two recorded nights; some names are nasty."""
-    root = company.copy(tmp_path_factory.mktemp("view") / "project")
+    root = company.copy(tmp_path_factory.mktemp("view") / "project", state=True)
     ledger, run = _nights(company, root)
     people = People(ledger.store)
     for name, role in WHO.items():

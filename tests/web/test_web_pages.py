@@ -18,18 +18,22 @@ from lqmodel.api import open_project
 from lqmodel.card import FIGURES
 from lqmodel.counterfactual import nurture
 from lqmodel.declarations import to_microseconds
+from lqmodel.errors import NoInput
 from lqmodel.languages import ENGLISH, Language
 from lqmodel.ledger import Ledger, LoopReport, Spoken
 from lqmodel.ledger.audit import latest
 from lqmodel.ledger.report import Conversion, Moves
+from lqmodel.policies import compare_policies, kept
 from lqmodel.reasons import LeadExplanation
 from lqmodel.runs import Run, write_run
 from lqmodel.scoring import score
 from lqmodel.web import Config, People, Person, Server, create_app
+from lqmodel.web.asking import Asks
 from lqmodel.web.charts import Range, ranges, scale
 from lqmodel.web.frame import Frame
 from lqmodel.web.funnelpage import funnel_page, looked_back
 from lqmodel.web.markdown import blocks
+from lqmodel.web.policychange import policy_change
 
 NOW = 2 * 10**15
 PASSWORD = "correct horse battery"
@@ -166,7 +170,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(company: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    root = company.copy(tmp_path_factory.mktemp("web") / "project")
+    root = company.copy(tmp_path_factory.mktemp("web") / "project", state=True)
     opened, before = open_project(root), None
     for as_of in (to_microseconds("2024-12-23T00:00Z", None), WHEN):
         scores = score(company.bundle, root, {}, as_of, before)
@@ -289,6 +293,34 @@ def test_the_funnel_draws_each_stage(site: Site) -> None:
     assert page.count('class="columns"') == len(site.run.manifest["stages"])
     assert not re.search(r"<[a-z][^<>]*\s(style|on\w+)=", page)
     assert len(page.encode()) < 60_000
+
+
+def test_the_funnel_shows_what_another_threshold_would_have_done(site: Site, company: Trained) -> None:
+    state = open_project(site.root).settings.state_of(site.root)
+    compared = compare_policies(company.bundle, kept(company.bundle, state))
+    mia = site.signed("mia")
+    for _ in range(60):
+        page = mia.get("/funnel").text
+        if ENGLISH.say("web.working") not in page:
+            break
+    told = policy_change(compared, ENGLISH)
+    table = page.split('id="change"')[1]
+    assert re.findall(r'scope="row">≥ ([^<]*?)(?: <small>|</th>)', table) == [
+        s.at_least for s in told.settings
+    ]
+    assert table.count(ENGLISH.say("web.in_force")) == 1
+    for setting in told.settings:
+        assert f"{setting.won} <small>({setting.won_interval})" in table
+        assert f"{setting.found} <small>({setting.found_interval})" in table
+
+
+def test_without_its_held_out_weeks_the_funnel_says_so(company: Trained, tmp_path: Path) -> None:
+    root = company.copy(tmp_path / "project")
+    run = write_run(score(company.bundle, root, {}, WHEN), root / "scores", str(root / "bundle"))
+    asks = Asks(root, open_project(root).ledger())
+    with pytest.raises(NoInput, match="held-out weeks"):
+        asks.policies(run, 60)
+    asks.close()
 
 
 def test_filters_are_the_segments_that_the_model_was_judged_by(site: Site, company: Trained) -> None:
