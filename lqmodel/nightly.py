@@ -12,7 +12,7 @@ import pyarrow as pa
 from lqmodel.barring import NOBODY, Barred
 from lqmodel.bundle import Bundle
 from lqmodel.declarations import Declarations, Handoffs, Model
-from lqmodel.declarations.agreement import Signed, agreement_file, check_signed
+from lqmodel.declarations.agreement import Signed, agreement_file, check_signed, draft_notices
 from lqmodel.declarations.loading import TomlFile, load_model
 from lqmodel.errors import Refused
 from lqmodel.ledger import Ledger, Recorded
@@ -46,7 +46,8 @@ class Rules:
         found = _declared(root, declarations.name)
         model, signed = (declarations.model, declarations.signed) if found is None else found
         check_signed(declarations.name, model, signed)
-        return cls(model.handoffs, model.zone, tuple(_behind(declarations, model)))
+        notices = (*draft_notices(declarations.name, model, signed), *_behind(declarations, model))
+        return cls(model.handoffs, model.zone, notices)
 
 
 def _declared(root: Path, name: str) -> tuple[Model, Signed | None] | None:
@@ -74,9 +75,12 @@ def _behind(declarations: Declarations, model: Model) -> Iterator[str]:
 
 
 def _check_same(declarations: Declarations, signed: Signed | None) -> None:
-    """Refuse a signed file that was changed since the model was trained with it."""
-    ours, theirs = declarations.signature, None if signed is None else signed.signature
-    if ours is not None and theirs is not None and ours.version == theirs.version and ours != theirs:
+    """Refuse a signed file that was changed since the model was trained with it; that a team joined is no change."""
+    before = declarations.signed
+    if before is None or signed is None or signed.goes_on_from(before):
+        return
+    ours, theirs = before.signature, signed.signature
+    if ours.version == theirs.version:
         raise Refused(
             f"agreement {ours.version!r} was changed after it was signed: the model was trained with {ours.digest}, the file is {theirs.digest}",
             where=f"models/agreements/{declarations.name}/{ours.version}.toml",

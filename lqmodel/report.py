@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from lqmodel.contrasts import Contrasts, contrasts
 from lqmodel.declarations import Declarations
+from lqmodel.declarations.agreement import unsigned
 from lqmodel.headline import asides, headline, tiles, verdict
 from lqmodel.plots import band_word, figures, in_order, percent
 from lqmodel.reasons.swarm import SHOWN
@@ -108,7 +109,7 @@ class Page:
     dated, repeated : bool
         Whether the data has a clock, and whether a lead is looked at more than once.
     agreement : tuple of str
-        Version and text of what marketing and sales signed, or nothing.
+        Version and text of what marketing and sales agreed on, and who signed it; or nothing.
     card : str
         The model card, Markdown.
     """
@@ -223,9 +224,18 @@ def page(declarations: Declarations, metrics: Json, params_card: str = "", versi
         features=feature_rows(declarations),
         dated=model.has_clock,
         repeated=model.population.every is not None,
-        agreement=(model.agreement.version, model.agreement.sales_ready_means) if model.agreement else (),
+        agreement=_agreement(declarations),
         card=params_card,
     )
+
+
+def _agreement(declarations: Declarations) -> tuple[str, ...]:
+    said, signature = declarations.model.agreement, declarations.signature
+    if said is None:
+        return ()
+    waits = unsigned(said.version, None if signature is None else signature.to_json())
+    head = f"What sales-ready means; {waits}:" if waits else "What marketing and sales signed as sales-ready:"
+    return said.version, said.sales_ready_means, head
 
 
 def _rival(name: str, difference: Json) -> Row:

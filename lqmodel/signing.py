@@ -1,4 +1,4 @@
-"""An agreement is signed: its file is written, once, and the model names it."""
+"""An agreement is signed: its file is written, a team that was missing joins, and the model names it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from typing import Any
 import tomlkit
 
 from lqmodel.declarations import ProjectFiles
-from lqmodel.declarations.agreement import SENTENCE, Signed, declared_rules, signed_path, signed_rules
+from lqmodel.declarations.agreement import (
+    PARTIES,
+    SENTENCE,
+    Signed,
+    declared_rules,
+    signed_path,
+    signed_rules,
+    unsigned,
+)
 from lqmodel.declarations.loading import TomlFile
 from lqmodel.errors import CannotWrite, Refused, UsageError
 from lqmodel.files import write_file
 
 HEAD = (
     "What was signed, whole: also what `models/NAME.toml` leaves to its default. `lqmodel policy sign` wrote it.",
-    "It is never changed; other rules are signed under another version.",
+    "It is never changed once both teams have signed; other rules are signed under another version.",
 )
 
 
@@ -25,6 +33,9 @@ def sign(
     root: Path, name: str | None, version: str, teams: Sequence[str], day: date, means: str | None = None
 ) -> list[str]:
     """Write the rules that a model declares as signed, and have the model name that version.
+
+    Each team may sign by itself: the second one joins the file of the first, under the same rules. The
+    agreement is in force once both, marketing and sales, have signed.
 
     Parameters
     ----------
@@ -35,7 +46,7 @@ def sign(
     version : str
         Names the agreement, and its file.
     teams : sequence of str
-        Who signs.
+        Who signs; those that signed before stay.
     day : date
         When.
     means : str, optional
@@ -51,7 +62,7 @@ def sign(
     UsageError
         No such model, a version that names no file, nobody or somebody twice signs, or no sentence.
     Refused
-        That version was signed already.
+        That version was signed already: by both teams, by these, or other rules.
     BadDeclaration, NoInput, CannotWrite
     """
     files = ProjectFiles.read(root)
@@ -62,7 +73,7 @@ def sign(
             f"the version {version!r} names no file",
             do="use letters, digits, '.', '_' and '-', such as 2026-02",
         )
-    _check_teams(teams)
+    by = _teams(teams)
     model, told = declared.model, path.relative_to(files.root).as_posix()
     sentence = means or (model.agreement.sales_ready_means if model.agreement else None)
     if not sentence:
@@ -76,32 +87,65 @@ def sign(
     if path.exists():
         held = Signed.read(TomlFile.read(path, files.root))
         same = signed_rules(held.rules) == {SENTENCE: sentence, **rules}
-        if named is None or not same or held.rules.signed_by != tuple(teams):
-            raise Refused(
-                f"agreement {held.signature} is never written again",
-                where=told,
-                do="sign the rules of today under another version",
-            )
-        done = [
-            f"signed already on {held.rules.signed_on.isoformat()}: {told}"
-        ]  # a call that was killed half-way
+        by, day, done = _joined(held, by, day, told, same, named is not None)
+        if by != held.rules.signed_by:
+            write_file(path, signed_text(version, by, day, sentence, rules).encode())
     else:
-        _write(path, signed_text(version, teams, day, sentence, rules).encode())
-        done = [f"signed by {', '.join(teams)}: {told}"]
+        done = f"signed by {', '.join(by)}: {told}"
+        _write(path, signed_text(version, by, day, sentence, rules).encode())
+    stands = unsigned(version, {"by": by}) or f"agreement {version!r} is in force"
+    lines = [done, stands]
     if named is not None:  # last: a model that names a version without a file has a draft, and says so
         write_file(source, named)
-        done.append(f"models/{declared.name}.toml names {version!r} now")
+        lines.append(f"models/{declared.name}.toml names {version!r} now")
     return [
-        *done,
+        *lines,
         "train again where the stages changed: what a bundle applies are the rules that it was trained with",
     ]
 
 
-def _check_teams(teams: Sequence[str]) -> None:
+def _joined(
+    held: Signed, teams: tuple[str, ...], day: date, told: str, same: bool, unnamed: bool
+) -> tuple[tuple[str, ...], date, str]:
+    """Return who has signed once these teams join, when, and what was done; or refuse.
+
+    Parameters
+    ----------
+    held : Signed
+        What stands there.
+    teams, day
+        Who signs now, and when.
+    told : str
+        Where it stands.
+    same : bool
+        Whether it holds the rules of today.
+    unnamed : bool
+        Whether the model does not name it: a call was killed half-way, and this one ends it.
+    """
+    before, signature = held.rules, held.signature
+    if same and unnamed and set(teams) <= set(before.signed_by):
+        return before.signed_by, before.signed_on, f"signed already on {before.signed_on.isoformat()}: {told}"
+    if same and signature.missing and not set(teams) & set(before.signed_by):
+        return (*before.signed_by, *teams), day, f"signed by {', '.join(teams)} too: {told}"
+    raise Refused(
+        f"agreement {signature} is never written again"
+        if same or not signature.missing
+        else f"the rules of today are not those of agreement {signature}",
+        where=told,
+        do=f"let {signature.missing[0]} sign it too, or sign the rules of today under another version"
+        if same and signature.missing
+        else "sign the rules of today under another version",
+    )
+
+
+def _teams(teams: Sequence[str]) -> tuple[str, ...]:
+    """Return who signs; marketing and sales however they are capitalized."""
     if not teams or not all(team.strip() for team in teams):
         raise UsageError("nobody signs", do="add --by marketing --by sales")
-    if twice := [team for team in teams if teams.count(team) > 1]:
+    found = tuple(low if (low := team.strip().lower()) in PARTIES else team for team in teams)
+    if twice := [team for team in found if found.count(team) > 1]:
         raise UsageError(f"{twice[0]!r} signs twice", do="name each team once")
+    return found
 
 
 def _write(path: Path, data: bytes) -> None:

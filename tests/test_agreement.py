@@ -6,6 +6,7 @@ import random
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,7 @@ def test_a_draft_says_so_and_a_signature_silences_it(tmp_path: Path) -> None:
     found = declared(root)
     assert found.signature is None
     assert found.draft_notices() == (
-        "agreement '2026-01' of models/conversion.toml is a draft: nobody has signed its rules "
+        "models/conversion.toml: agreement '2026-01' is a draft: neither marketing nor sales has signed "
         "(`lqmodel policy sign --version 2026-01 --by marketing --by sales`)",
     )
     found.check_signed()
@@ -259,8 +260,9 @@ def test_another_rule_is_refused_with_the_difference(tmp_path: Path) -> None:
         "  do: have the new rules signed: `lqmodel policy sign --version NEW --by marketing --by sales`, or put the signed ones back"
     )
     told = sign(root, None, "2026-02", TEAMS, DAY)
-    assert told[:2] == [
+    assert told[:3] == [
         "signed by marketing, sales: models/agreements/conversion/2026-02.toml",
+        "agreement '2026-02' is in force",
         "models/conversion.toml names '2026-02' now",
     ]
     declared(root).check_signed()
@@ -285,7 +287,7 @@ def test_a_signed_version_is_never_written_again(tmp_path: Path) -> None:
     root = project(tmp_path)
     sign(root, None, "2026-01", TEAMS, DAY)
     before = contents(root)
-    for version, teams in (("2026-01", TEAMS), ("2026-01", ["sales"])):
+    for version, teams in (("2026-01", TEAMS), ("2026-01", ["sales"]), ("2026-01", ["the board"])):
         with pytest.raises(Refused, match="is never written again") as refused:
             sign(root, None, version, teams, date(2026, 5, 1))
         assert "sign the rules of today under another version" in str(refused.value)
@@ -293,6 +295,53 @@ def test_a_signed_version_is_never_written_again(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="never written again"):
         sign(root, None, "2026-01", TEAMS, date(2026, 5, 1))
     edit(root, "per_week = 45", "per_week = 40")
+    assert contents(root) == before
+
+
+HALF = "agreement '2026-01' is not in force: marketing signed, sales has not"
+
+
+@pytest.mark.parametrize(("first", "second"), [("marketing", "sales"), ("sales", "marketing")])
+def test_an_agreement_is_in_force_once_both_have_signed(first: str, second: str, tmp_path: Path) -> None:
+    root = project(tmp_path)
+    told = sign(root, None, "2026-01", [first.title()], DAY)
+    half = f"agreement '2026-01' is not in force: {first} signed, {second} has not"
+    assert told[:2] == [f"signed by {first}: models/agreements/conversion/2026-01.toml", half]
+    found = declared(root)
+    assert found.signature is not None
+    assert (found.signature.by, found.signature.missing) == ((first,), (second,))
+    assert found.draft_notices() == (
+        f"models/conversion.toml: {half} (`lqmodel policy sign --version 2026-01 --by {second}`)",
+    )
+    with pytest.raises(Refused, match=f"never written again\\n  do: let {second} sign it too"):
+        sign(root, None, "2026-01", [first], date(2026, 1, 13))
+    told = sign(root, None, "2026-01", [second], date(2026, 1, 13))
+    assert told[:2] == [
+        f"signed by {second} too: models/agreements/conversion/2026-01.toml",
+        "agreement '2026-01' is in force",
+    ]
+    signed = declared(root)
+    assert str(signed.signature) == f"'2026-01', which {first} and {second} signed on 2026-01-13"
+    assert (signed.draft_notices(), signed.signature and signed.signature.missing) == ((), ())
+    with pytest.raises(Refused, match="never written again"):
+        sign(root, None, "2026-01", [second], DAY)
+
+
+def test_others_than_marketing_and_sales_bring_nothing_in_force(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    told = sign(root, None, "2026-01", ["the board", "marketing"], DAY)
+    assert told[1] == "agreement '2026-01' is not in force: the board and marketing signed, sales has not"
+
+
+def test_the_second_team_signs_what_the_first_has(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    sign(root, None, "2026-01", ["marketing"], DAY)
+    edit(root, "per_week = 40", "per_week = 45")
+    before = contents(root)
+    with pytest.raises(Refused, match="rules of today are not those of agreement '2026-01', which marketing"):
+        sign(root, None, "2026-01", ["sales"], DAY)
+    with pytest.raises(Refused, match="--version NEW --by marketing --by sales"):
+        declared(root).check_signed()
     assert contents(root) == before
 
 
@@ -304,6 +353,17 @@ def test_a_signing_that_was_killed_is_ended_by_the_next(tmp_path: Path) -> None:
     told = sign(root, None, "2026-02", TEAMS, date(2026, 5, 1))
     assert told[0] == "signed already on 2026-01-12: models/agreements/conversion/2026-02.toml"
     assert declared(root).signature is not None
+
+
+def test_a_second_signing_that_was_killed_is_ended_by_the_next(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    text = (root / MODEL).read_text()
+    sign(root, None, "2026-02", ["marketing"], DAY)
+    sign(root, None, "2026-02", ["sales"], DAY)
+    (root / MODEL).write_text(text)
+    told = sign(root, None, "2026-02", ["sales"], date(2026, 5, 1))
+    assert told[0] == "signed already on 2026-01-12: models/agreements/conversion/2026-02.toml"
+    assert declared(root).draft_notices() == ()
 
 
 def test_comments_of_the_model_survive_its_new_version(tmp_path: Path) -> None:
@@ -384,20 +444,27 @@ def test_training_and_check_stop_at_rules_that_nobody_signed(
     write_flat(tmp_path)
     model = tmp_path / "models" / "flat.toml"
     model.write_text(model.read_text() + AGREED)
-    assert "agreement '2026-01' of models/flat.toml is a draft" in lqmodel("check", "--project", tmp_path).out
+    assert "models/flat.toml: agreement '2026-01' is a draft" in lqmodel("check", "--project", tmp_path).out
     ended = lqmodel("policy", "sign", "--version", "2026-01", "--by", "sales", "--project", tmp_path)
     assert (ended.code, ended.out.splitlines()[0]) == (
         0,
         "signed by sales: models/agreements/flat/2026-01.toml",
     )
-    assert "is a draft" not in lqmodel("check", "--project", tmp_path).out
+    half = "agreement '2026-01' is not in force: sales signed, marketing has not"
+    assert half in ended.out
+    assert half in lqmodel("check", "--project", tmp_path).out
+    assert half in lqmodel("train", "--project", tmp_path).err
+    lqmodel("policy", "sign", "--version", "2026-01", "--by", "marketing", "--project", tmp_path)
+    assert "agreement" not in lqmodel("check", "--project", tmp_path).out
     model.write_text(model.read_text().replace("at_least = 0.5", "at_least = 0.6"))
     told = "stages.sales_ready.at_least: signed 0.5, declared 0.6"
     ended = lqmodel("check", "--project", tmp_path)
     assert ended.code == 1
     assert told in ended.out
     assert "audit: " in ended.out, "the rest is told all the same"
-    lqmodel("train", "--project", tmp_path).refused(1, told, "lqmodel policy sign --version NEW --by sales")
+    lqmodel("train", "--project", tmp_path).refused(
+        1, told, "lqmodel policy sign --version NEW --by marketing"
+    )
 
 
 def test_a_bundle_carries_who_signed_and_needs_no_file(company: Trained, tmp_path: Path) -> None:
@@ -414,10 +481,41 @@ def test_a_signed_file_that_was_changed_is_found(company: Trained, tmp_path: Pat
     path.write_text("# read again\n" + path.read_text())
     handled(company.bundle, root)
     path.write_text(path.read_text().replace('"sales"]', '"sales", "the board"]'))
+    path.write_text(path.read_text().replace('["marketing", "sales"]', '["marketing"]'))
+    with pytest.raises(Refused, match="'2026-01' was changed after it was signed"):
+        handled(company.bundle, root)  # a signature cannot be taken back
+    path.write_text(path.read_text().replace('["marketing"]', '["marketing", "sales"]'))
     with pytest.raises(
         Refused, match="'2026-01' was changed after it was signed: the model was trained with"
     ):
         handled(company.bundle, root)
+
+
+def test_the_second_signature_comes_after_the_training(
+    company: Trained, tmp_path: Path, lqmodel: Callable[..., Ended]
+) -> None:
+    """Half-signed when it was trained, and when it first scored: both say so, and no training is needed to end it."""
+    root = company.copy(tmp_path / "project")
+    found = company.bundle.declarations
+    assert found.signed is not None
+    half = Signed.read(TomlFile("2026-01.toml", {**found.signed.raw, "signed_by": ["marketing"]}))
+    bundle = replace(company.bundle, declarations=replace(found, signed=half))
+    path = root / "models" / "agreements" / "lead_conversion" / "2026-01.toml"
+    text = path.read_text()
+    path.write_text(text.replace('["marketing", "sales"]', '["marketing"]'))
+    scorer = handled(bundle, root)
+    (told,) = Night.of(root, scorer, None, None, 0).rules.notices
+    assert HALF in told
+    assert scorer.declarations.signature is not None
+    assert scorer.declarations.signature.to_json()["missing"] == ["sales"]
+    sign(root, None, "2026-01", ["sales"], DAY)
+    scorer = handled(bundle, root)
+    assert Night.of(root, scorer, None, None, 0).rules.notices == ()
+    assert scorer.declarations.signature is not None
+    assert scorer.declarations.signature.missing == ()
+    path.write_text(path.read_text().replace("per_week = 100", "per_week = 101"))
+    with pytest.raises(Refused, match="was changed after it was signed"):
+        handled(bundle, root)
 
 
 def test_other_handoffs_are_agreed_without_training_and_other_stages_are_not(

@@ -357,7 +357,7 @@ def test_the_journey_of_an_agreement(company: Trained, tmp_path: Path, lqmodel: 
     root = company.copy(tmp_path / "project")
     model = agree_on(root, "\n[handoffs]\nat_most_moving = 0.15\n")
     call = lambda *words: lqmodel(*words, "--project", root)  # noqa: E731
-    assert "'2026-01' of models/lead_conversion.toml is a draft" in call("train").err
+    assert "agreement '2026-01' is a draft" in call("train").err
     assert call("policy", "sign", "--version", "2026-01", "--by", "marketing", "--by", "sales").code == 0
     assert "is a draft" not in call("train").err
     call("promote")

@@ -41,6 +41,7 @@ def command(
 ) -> None:
     """List the leads that a run hands over to sales, each with its reasons; or what became of recorded ones."""
     from lqmodel.acting import given_to, objecting_now
+    from lqmodel.declarations.agreement import unsigned
     from lqmodel.languages import Language
     from lqmodel.runs import Run
 
@@ -54,6 +55,8 @@ def command(
         return
     read = Run.open(run_folder(run, project))
     note(f"run {read.folder.name}")
+    if told := unsigned(read.manifest["agreement"], read.manifest.get("signed")):
+        note(f"notice: {told}")
     objecting = objecting_now(project)
     handed = read.handoffs()
     found = [handoff for handoff in handed if handoff["lead_id"] not in objecting]

@@ -16,7 +16,11 @@ def command(
     version: Annotated[str, typer.Option(help="Names the agreement, such as 2026-02; never used twice.")],
     by: Annotated[
         list[str],
-        typer.Option("--by", metavar="TEAM", help="A team that signs, such as marketing; repeatable."),
+        typer.Option(
+            "--by",
+            metavar="TEAM",
+            help="A team that signs, such as marketing; repeatable. In force once marketing and sales have.",
+        ),
     ],
     project: ProjectOption = Path(),
     model: Annotated[str | None, typer.Option(help="Which model, where there are several.")] = None,

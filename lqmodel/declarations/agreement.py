@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,8 @@ SENTENCE: KeyPath = ("agreement", "sales_ready_means")
 SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A version that can name a file."""
 DIGITS: Final = 12
+PARTIES: Final = ("marketing", "sales")
+"""The teams without whose signatures no agreement is in force; others may sign too."""
 Rules = dict[KeyPath, Any]
 
 
@@ -47,11 +49,11 @@ Day = Annotated[date, BeforeValidator(parse_day)]
 
 
 class SignedRules(Declared):
-    """What marketing and sales signed; `lqmodel policy sign` writes it, and nobody changes it afterwards."""
+    """What marketing and sales signed; `lqmodel policy sign` writes it, and nobody changes it once both have."""
 
     version: str = Field(description="names the agreement; the file is called so")
     signed_by: Names = Field(min_length=1, description="the teams that signed")
-    signed_on: Day = Field(description="when they did")
+    signed_on: Day = Field(description="when the last of them did")
     sales_ready_means: str = Field(description="what a handoff promises, in words")
     stages: Stages = Field(
         description="the rule of the stages, as declared; what is solved from it stands in the bundle"
@@ -78,12 +80,22 @@ class Signature:
     on: date
     digest: str
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The teams that have yet to sign; as long as there is one, the agreement is not in force."""
+        return tuple(team for team in PARTIES if team not in self.by)
+
     def __str__(self) -> str:
         return f"{self.version!r}, which {_and(self.by)} signed on {self.on.isoformat()}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what the manifest of a run holds beside the version."""
-        return {"by": list(self.by), "digest": self.digest, "on": self.on.isoformat()}
+        return {
+            "by": list(self.by),
+            "digest": self.digest,
+            "missing": list(self.missing),
+            "on": self.on.isoformat(),
+        }
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,15 @@ class Signed:
         rules = self.rules
         digest = sha256(canonical(self.raw))[:DIGITS]
         return Signature(rules.version, rules.signed_by, rules.signed_on, digest)
+
+    def goes_on_from(self, before: Signed) -> bool:
+        """Whether this is what was signed before, and at most a team that was missing has signed since."""
+        same = (before.rules.version, signed_rules(before.rules)) == (
+            self.rules.version,
+            signed_rules(self.rules),
+        )
+        more = bool(before.signature.missing) and set(before.rules.signed_by) < set(self.rules.signed_by)
+        return before.signature == self.signature or (same and more)
 
     def differences(self, model: Model) -> list[tuple[KeyPath, str]]:
         """Return where the rules that a model declares are not those signed, and in words how; sorted."""
@@ -155,6 +176,8 @@ def signed_path(root: Path, name: str, version: str) -> Path | None:
 def check_signed(name: str, model: Model, signed: Signed | None) -> None:
     """Refuse rules that are not those that were signed under the version that the model names.
 
+    One team's signature is enough for that: what the other will sign is what the first has.
+
     Raises
     ------
     Refused
@@ -169,20 +192,53 @@ def check_signed(name: str, model: Model, signed: Signed | None) -> None:
             f"the rules are not those of agreement {signed.signature}{lines}",
             where=f"models/{name}.toml",
             do="have the new rules signed: `lqmodel policy sign --version NEW "
-            f"{' '.join(f'--by {team}' for team in signed.rules.signed_by)}`, or put the signed ones back",
+            f"{_by(dict.fromkeys((*PARTIES, *signed.rules.signed_by)))}`, or put the signed ones back",
         )
 
 
 def draft_notices(name: str, model: Model, signed: Signed | None) -> tuple[str, ...]:
-    """Say that the agreement which a model names was not signed; nothing where it was, or where there is none."""
-    if model.agreement is None or signed is not None:
+    """Say who has yet to sign the agreement that a model names; nothing where it is in force, or there is none."""
+    if model.agreement is None:
         return ()
     version = model.agreement.version
+    signature = None if signed is None else signed.signature
+    told = unsigned(version, None if signature is None else signature.to_json())
+    if told is None:
+        return ()
     written = version if SAFE.fullmatch(version) else "VERSION"
-    return (
-        f"agreement {version!r} of models/{name}.toml is a draft: nobody has signed its rules "
-        f"(`lqmodel policy sign --version {written} --by marketing --by sales`)",
-    )
+    missing = PARTIES if signature is None else signature.missing
+    return (f"models/{name}.toml: {told} (`lqmodel policy sign --version {written} {_by(missing)}`)",)
+
+
+def unsigned(version: str | None, signed: Mapping[str, Any] | None) -> str | None:
+    """Say that an agreement is not in force, and who has yet to sign; None where it is, or there is none.
+
+    Parameters
+    ----------
+    version : str or None
+    signed : mapping or None
+        As in `Signature.to_json`, or in the manifest of a run; None: nobody signed.
+
+    Examples
+    --------
+    >>> unsigned("2026-01", {"by": ["marketing"]})
+    "agreement '2026-01' is not in force: marketing signed, sales has not"
+    >>> unsigned("2026-01", {"by": ["marketing", "sales"]})
+    """
+    if version is None:
+        return None
+    if signed is None:
+        return f"agreement {version!r} is a draft: neither {' nor '.join(PARTIES)} has signed"
+    by = tuple(signed["by"])
+    missing = tuple(team for team in PARTIES if team not in by)
+    if not missing:
+        return None
+    without = f"{missing[0]} has not" if len(missing) == 1 else f"{_and(missing)} have not"
+    return f"agreement {version!r} is not in force: {_and(by)} signed, {without}"
+
+
+def _by(teams: Iterable[str]) -> str:
+    return " ".join(f"--by {team}" for team in teams)
 
 
 def declared_rules(model: Model) -> Rules:

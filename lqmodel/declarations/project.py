@@ -60,7 +60,7 @@ class Declarations:
 
     @property
     def signature(self) -> Signature | None:
-        """Who signed the agreement that the model names; None as long as it is a draft, or there is none."""
+        """Who signed the agreement that the model names, and who is missing; None where nobody did, or there is none."""
         return None if self.signed is None else self.signed.signature
 
     def check_signed(self) -> None:
@@ -68,7 +68,7 @@ class Declarations:
         check_signed(self.name, self.model, self.signed)
 
     def draft_notices(self) -> tuple[str, ...]:
-        """Say that nobody has signed the agreement that the model names, where that is so."""
+        """Say who has yet to sign the agreement that the model names, where somebody has."""
         return draft_notices(self.name, self.model, self.signed)
 
     def columns(self) -> tuple[Column, ...]:
