@@ -66,6 +66,31 @@ def cause_words(declarations: Declarations, cause: str, language: Language) -> s
     return ColumnWords(fact, widest, language).said()
 
 
+def with_cause_words(
+    rows: Iterable[Mapping[str, Any]], declared: Mapping[str, Declarations]
+) -> list[dict[str, Any]]:
+    """Return rows of the ledger with causes as people read them: the declared words, else the name in plain words.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Each with its ``model``, and a ``cause`` where something moved the lead.
+    declared : mapping of str to Declarations
+        The models whose declarations are at hand.
+    """
+
+    def words(row: Mapping[str, Any]) -> str:
+        found = declared.get(row["model"])
+        said = (
+            row["cause"]
+            if found is None
+            else cause_words(found, row["cause"], Language.of(found.model.language))
+        )
+        return said.replace("_", " ") if said == row["cause"] else said
+
+    return [{**row, "cause": words(row)} if row.get("cause") else dict(row) for row in rows]
+
+
 def reworded(
     handoffs: Iterable[Mapping[str, Any]],
     features: pa.Table,

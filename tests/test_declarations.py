@@ -479,3 +479,13 @@ def test_what_json_gave_is_a_copy(full: Declarations) -> None:
     full.to_json()["model"]["stages"]["mql"]["at_least"] = 0.9
     assert full.fingerprint() == before
     assert copy.deepcopy(full) == full
+
+
+def test_suppressed_may_be_named_among_what_blocks_and_declares_nothing_more(
+    full: Declarations, tmp_path: Path
+) -> None:
+    named = load(tmp_path, edited(FULL, MODEL, '["unsubscribed"]', '["unsubscribed", "suppressed"]'))
+    assert named.model == full.model
+    assert named.fact_columns() == full.fact_columns()
+    alone = load(tmp_path, edited(FULL, MODEL, '["unsubscribed"]', '["suppressed"]'))
+    assert alone.model.stages.sales_ready.block == ()

@@ -203,6 +203,11 @@ def test_john(teller: Teller, snapshot: SnapshotAssertion) -> None:
     last = teller.night(NIGHTS[4])
     assert row(last, JOHN)["stage"] == "Customer"
     assert teller.history(JOHN) == snapshot
+    told = json.loads(teller.call("history", JOHN, "--format", "json").out)
+    causes = [step["cause"] for step in told if step["entry"] == "transitions"]
+    assert causes == ["ebooks", "asked_for_demo", "accepted", "gates", "won"], (
+        "what programs read are the names"
+    )
     won = json.loads(teller.call("handoffs", "--status", "won", "--format", "json").out)
     assert [h["accepted"] for h in won if h["lead_id"] == JOHN] == [True]
 
@@ -246,6 +251,16 @@ def test_a_proposal_asked_for_on_day_one(teller: Teller, snapshot: SnapshotAsser
     told = teller.call("handoffs").out
     assert re.search(rf"Wold Works, Petra Wold \({PROPOSAL}\).*\n  because +asked for a proposal\n", told)
     assert "no visit so far, but a new lead" in told
+
+
+def test_a_history_is_told_where_declarations_are_gone_or_broken(teller: Teller) -> None:
+    teller.night(NIGHTS[1])
+    model, facts = Path("models/lead_conversion.toml"), Path("features/facts.toml")
+    model.write_text(model.read_text() + "[nonsense]\n")
+    assert "by asked for proposal\n" in teller.history(PROPOSAL)
+    model.unlink()
+    facts.unlink()
+    assert "by asked for proposal\n" in teller.history(PROPOSAL)
 
 
 def test_a_bare_contact_form_and_social_engagement_alone_never_reach_sales(teller: Teller) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lqmodel.cli.common import Format, FormatOption, OutputsOption, ProjectOption, outputs, print_json
+
+if TYPE_CHECKING:
+    from lqmodel.declarations import Declarations
 
 EXAMPLE = "lqmodel history L-000042"
 
@@ -28,6 +32,7 @@ def command(
     format: FormatOption = Format.text,
 ) -> None:
     """Show what was recorded: all runs, or one lead's way through the stages."""
+    from lqmodel.handoff import with_cause_words
     from lqmodel.ledger import Ledger
     from lqmodel.ledger.telling import audit_text, lead_text, runs_text
     from lqmodel.rights import audit_log, checked
@@ -51,4 +56,16 @@ def command(
         told(runs, runs_text(runs))
     else:
         rows = ledger.of_lead(lead_id)
-        told(rows, lead_text(rows))
+        told(rows, lead_text(with_cause_words(rows, _declared(project, {row["model"] for row in rows}))))
+
+
+def _declared(project: Path, models: set[str]) -> dict[str, Declarations]:
+    """Return what the project declares of these models now; one that it does not, or not well, is left out."""
+    from lqmodel.declarations import ProjectFiles
+    from lqmodel.errors import LqmodelError
+
+    found = {}
+    for name in models:
+        with suppress(LqmodelError):  # a history is read even where declarations are broken
+            found[name] = ProjectFiles.read(project).declarations(name)
+    return found

@@ -10,6 +10,7 @@ from lqmodel.declarations.lines import KeyPath
 from lqmodel.declarations.loading import TomlFile
 from lqmodel.declarations.model import Model
 from lqmodel.declarations.source import Source
+from lqmodel.declarations.stages import SUPPRESSED
 from lqmodel.declarations.verbs import Attribute, Completeness
 
 SOURCES_FILE = "sources"
@@ -30,6 +31,12 @@ Sources = Mapping[str, Source]
 def check_feature(declared: DeclaredFeature, sources: Sources, file: TomlFile) -> None:
     """Refuse a feature that reads what its source does not hold or does not allow."""
     name, feature = declared.name, declared.feature
+    if name == SUPPRESSED:
+        raise file.refuse(
+            f"{name}: the name says who objects to being contacted or scored, and no feature may have it",
+            (name,),
+            do="rename it, such as do_not_call, and name that in `block`; or declare [population] objections",
+        )
     if feature.source not in sources:
         raise file.refuse(
             f"{name}: no source {feature.source!r}",
@@ -189,7 +196,11 @@ def _check_fact(
 ) -> None:
     if fact not in declared:
         exists = [*checklist, *sorted(declared)]
-        do = suggestion(fact, exists) or f"declare [{fact}] in a file in features/, or take it out"
+        do = (
+            _suppression(fact)
+            or suggestion(fact, exists)
+            or f"declare [{fact}] in a file in features/, or take it out"
+        )
         kinds = "feature, fact or item of the checklist" if checklist else "feature or fact"
         raise file.refuse(f"{'.'.join(at)}: no {kinds} {fact!r}", at, exists=exists, do=do)
     if any(column.dtype == "category" for column in declared[fact].columns()):
@@ -199,6 +210,10 @@ def _check_fact(
             exists=sorted(n for n, d in declared.items() if all(c.dtype == "number" for c in d.columns())),
             do="declare a count with the category in its `where`",
         )
+
+
+def _suppression(fact: str) -> str | None:
+    return "take it out: it may stand in stages.sales_ready.block alone" if fact == SUPPRESSED else None
 
 
 def check_used(

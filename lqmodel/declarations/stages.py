@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit, short
 from lqmodel.declarations.values import Duration, DurationField, Names
@@ -15,6 +15,8 @@ from lqmodel.declarations.values import Duration, DurationField, Names
 Probability = Annotated[float, Field(gt=0, lt=1)]
 THRESHOLDS: Final = ("at_least", "capacity", "precision", "value")
 CHECKLIST: Final = ("budget", "authority", "need", "timeframe", "location")
+SUPPRESSED: Final = "suppressed"
+"""Who objects. It blocks whether or not `block` names it, so naming it declares nothing more."""
 NEVER_WAKES: Final = Duration(2**62, "never")
 Gate = tuple[str, str]
 """A stage and a key in it."""
@@ -140,7 +142,15 @@ class SalesReady(Declared):
         (),
         description="the threshold hands over only where one of these facts holds: social engagement alone does not",
     )
-    block: Names = Field((), description="facts that keep a lead from sales")
+    block: Names = Field(
+        (),
+        description="facts that keep a lead from sales; `suppressed`, who objects, always does and may stand here too",
+    )
+
+    @field_validator("block")
+    @classmethod
+    def _without_suppressed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if name != SUPPRESSED)
 
     @model_validator(mode="after")
     def _one_threshold(self) -> SalesReady:
