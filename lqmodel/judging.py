@@ -21,7 +21,8 @@ from lqmodel.firsthandoffs import FirstHandoffs, handoffs_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.folds import check_enough_wins
 from lqmodel.heldout import HeldOut, held_out
-from lqmodel.inputs import open_inputs
+from lqmodel.inputs import Inputs, open_inputs
+from lqmodel.replaying import as_runs_come
 from lqmodel.rivals import YOURS, rivals
 from lqmodel.segments import Segments, segments_of
 from lqmodel.smalldata import few_wins, shortened
@@ -88,18 +89,22 @@ def describe_part(snapshots: Snapshots) -> dict[str, Any]:
 
 
 def evaluate_recipe(
-    snapshots: Snapshots, threads: int | None = None, tune_seconds: float | None = None
+    snapshots: Snapshots,
+    threads: int | None = None,
+    tune_seconds: float | None = None,
+    inputs: Inputs | None = None,
 ) -> tuple[Tuning | None, Evaluated]:
     """Fit on the training part, judge on the held-out part, with baselines beside it.
 
-    With ``tune_seconds`` the classifier's parameters are searched first, on the training part alone.
+    With ``tune_seconds`` the classifier's parameters are searched first, on the training part alone. With
+    ``inputs``, the sources that the snapshots come from, handoffs are counted as often as runs come.
     """
     train, test = snapshots.split()
     check_held_out(test)
     check_to_learn_from(train, test)
     tuning = None if tune_seconds is None else search(train, tune_seconds, threads)
     fitted = fit(train, threads, tuning.parameters if tuning else None)
-    return tuning, judge(fitted, train, test)
+    return tuning, judge(fitted, train, test, None if inputs is None else as_runs_come(test, inputs))
 
 
 def check_to_learn_from(train: Snapshots, test: Snapshots) -> None:
@@ -140,12 +145,21 @@ def check_held_out(test: Snapshots) -> None:
         )
 
 
-def judge(fitted: Fit, train: Snapshots, test: Snapshots) -> Evaluated:
-    """Hold a fit against held-out snapshots and the baselines."""
+def judge(fitted: Fit, train: Snapshots, test: Snapshots, runs: Snapshots | None = None) -> Evaluated:
+    """Hold a fit against held-out snapshots and the baselines.
+
+    Parameters
+    ----------
+    fitted : Fit
+    train, test : Snapshots
+        What it learnt from, and what it is judged on.
+    runs : Snapshots, optional
+        The same stretch as often as runs come, on which handoffs are counted; default: ``test``.
+    """
     model = test.declarations.model
     seed = model.classifier.seed
     probability = fitted.probability(test)
-    held = held_out(test, probability)
+    held = held_out(test, probability) if runs is None else held_out(runs, fitted.probability(runs))
     replay = None if held is None else held.replay()
     solved = solve_policy(model.stages, fitted.calibration.calibrator, model.zone, replay)
     thresholds = _thresholds(solved.policy)
@@ -319,7 +333,9 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
     )
     p = probability(bundle, snapshots)
     heaviest = [family["name"] for family in bundle.metrics.get("families", ())]
-    handoffs = handoffs_of(held_out(snapshots, p), bundle.policy, seed)
+    runs = as_runs_come(snapshots, inputs, bundle.fitted.observed_from)
+    held = held_out(snapshots, p) if runs is None else held_out(runs, probability(bundle, runs))
+    handoffs = handoffs_of(held, bundle.policy, seed)
     by_segment = segments_of(snapshots, p, heaviest)
     return {
         "quality": quality.to_json(),

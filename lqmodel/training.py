@@ -57,7 +57,7 @@ def train(
     declarations.check_signed()
     found = audit(snapshots, inputs)
     found.raise_if_stopped()
-    tuning, evaluated = evaluate_recipe(snapshots, threads, tune_seconds)
+    tuning, evaluated = evaluate_recipe(snapshots, threads, tune_seconds, inputs)
     shipped = fit(snapshots, threads, tuning.parameters if tuning else None)
     policy = carried(evaluated.solved.policy, declarations.model.stages, shipped.calibration.calibrator)
     notices = (

@@ -230,22 +230,51 @@ def _label_values(declarations: Declarations, inputs: Inputs) -> list[str]:
 def _dated(declarations: Declarations, inputs: Inputs, observed: Mapping[str, int]) -> Snapshots:
     model = declarations.model
     leads, outcomes = inputs.facts[model.population.source], inputs.facts[model.label.source]
-    customers = None if model.population.customers is None else inputs.facts[model.population.customers]
     moments = mature_moments(leads, outcomes, inputs, model)
+    snapshots, counts = _labelled(declarations, inputs, moments)
+    table = _with_features(snapshots, inputs, declarations, observed)
+    counts |= out_of_reach(leads, outcomes, model, moments)
+    counts |= won_and_lost(snapshots, outcomes, model)
+    return _snapshots(table, declarations, counts | _reaching_back(table, observed, declarations))
+
+
+def snapshots_at(
+    declarations: Declarations,
+    inputs: Inputs,
+    moments: list[int],
+    observed_from: Mapping[str, int] | None = None,
+) -> Snapshots:
+    """Build the labelled snapshots of other moments than those of the training set.
+
+    Parameters
+    ----------
+    declarations : Declarations
+        Of a model that looks at leads ``every`` so often.
+    inputs : Inputs
+    moments : list of int
+        The as_ofs, microseconds UTC; each must be mature.
+    observed_from : mapping of str to int, optional
+        As in `training_set`.
+    """
+    snapshots, counts = _labelled(declarations, inputs, moments)
+    observed = {**inputs.observed_from(), **(observed_from or {})}
+    return _snapshots(_with_features(snapshots, inputs, declarations, observed), declarations, counts)
+
+
+def _labelled(
+    declarations: Declarations, inputs: Inputs, moments: list[int]
+) -> tuple[ir.Table, dict[str, int]]:
+    """Return who is in the population at which moment, with labels, and what was left out."""
+    model = declarations.model
+    leads, outcomes = inputs.facts[model.population.source], inputs.facts[model.label.source]
+    customers = None if model.population.customers is None else inputs.facts[model.population.customers]
     everyone = population(leads, outcomes, model, moments, customers)
     everyone = materialise(inputs.con, "__everyone", everyone)
     late = fetch_row(everyone.aggregate(n=everyone.count(where=everyone.late)))["n"]
     snapshots = everyone.filter(~everyone.late).drop("late")
-    snapshots = materialise(
-        inputs.con,
-        "__snapshots",
-        snapshots.mutate(**{WON: label(snapshots, model), WON_KNOWN: snapshots.won_known}),
-    )
-    table = _with_features(snapshots, inputs, declarations, observed)
+    labelled = snapshots.mutate(**{WON: label(snapshots, model), WON_KNOWN: snapshots.won_known})
     counts = {"won before as_of but known later, left out": late} if late else {}
-    counts |= out_of_reach(leads, outcomes, model, moments)
-    counts |= won_and_lost(snapshots, outcomes, model)
-    return _snapshots(table, declarations, counts | _reaching_back(table, observed, declarations))
+    return materialise(inputs.con, "__snapshots", labelled), counts
 
 
 def _reaching_back(

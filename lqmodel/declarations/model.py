@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lqmodel.declarations.base import Declared, Misfit
 from lqmodel.declarations.crms import Crm
@@ -13,7 +13,7 @@ from lqmodel.declarations.points import Points
 from lqmodel.declarations.stages import Stages
 from lqmodel.declarations.values import Duration, DurationField, Length, Names, Spoken, Where, Zone
 
-WEEK = Duration.parse("7d")
+NIGHTLY, WEEK = Duration.parse("1d"), Duration.parse("7d")
 NEED_A_CLOCK = (
     ("population", "max_age"),
     ("population", "episodes"),
@@ -109,6 +109,11 @@ class Evaluation(Declared):
     """What is held out: the latest stretch, or without a clock a share of the leads."""
 
     test: Length = Field(Duration.parse("90d"), description="length of the test stretch")
+    runs_every: Length | None = Field(
+        None,
+        description="how often runs come, 1d to 7d: the held-out weeks are replayed so often; "
+        "default: 1d where a capacity is declared, else as often as snapshots are taken",
+    )
     test_share: float = Field(0.3, gt=0, lt=1, description="without a clock: share of the leads")
     segments: Names = Field(
         (), description="categories whose levels are judged apart; default: the three that weigh most"
@@ -116,6 +121,16 @@ class Evaluation(Declared):
     existing_score: str | None = Field(
         None, description="a number in no file of `features` that holds the score in use: shown as a baseline"
     )
+
+    @field_validator("runs_every")
+    @classmethod
+    def _whole_days(cls, every: Duration | None) -> Duration | None:
+        if every is not None and (every.us % NIGHTLY.us or every.us > WEEK.us):
+            raise Misfit(
+                f"{every.text!r} is not from one day to seven",
+                do="write '1d' for a run each night, '7d' for one a week; a lead moves at most once a day",
+            )
+        return every
 
 
 class ClassifierOptions(Declared):
@@ -191,6 +206,16 @@ class Model(Declared):
         return self
 
     @model_validator(mode="after")
+    def _runs_look_again(self) -> Model:
+        if self.evaluation.runs_every is not None and self.population.every is None:
+            raise Misfit(
+                "needs leads that are looked at again and again",
+                at=("evaluation", "runs_every"),
+                do="declare label.horizon and population.every, or take it out",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _accepted_before_qualified(self) -> Model:
         if self.crm.hubspot is not None and self.stages.sql.after == "acceptance":
             self.crm.hubspot.check_acceptance(("crm", "hubspot"))
@@ -217,6 +242,14 @@ class Model(Declared):
         }
         score = self.evaluation.existing_score
         return tuple(sorted(names if score is None else names | {score}))
+
+    @property
+    def replayed_every(self) -> Duration | None:
+        """How often held-out weeks are replayed to count handoffs; None where leads are not looked at again and again."""
+        if self.population.every is None:
+            return None
+        usual = NIGHTLY if self.stages.sales_ready.capacity else self.population.every
+        return self.evaluation.runs_every or usual
 
     @property
     def has_clock(self) -> bool:
