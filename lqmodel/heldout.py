@@ -161,6 +161,11 @@ class HeldOut:
         """From the first as_of to the last."""
         return float(self.as_of.max() - self.as_of.min()) / (7 * 86_400_000_000)
 
+    @property
+    def every(self) -> int:
+        """The shortest time between two as_ofs, microseconds; 0 of one moment."""
+        return int(np.diff(np.unique(self.as_of)).min(initial=2**62)) if self.weeks else 0
+
     def replay(self) -> Replay:
         """Return the same for the solving of thresholds."""
         return Replay(

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from lqmodel.bundle import Bundle
 from lqmodel.comparison import Compared, Comparison
-from lqmodel.declarations import SalesReady, Stages, Value
+from lqmodel.declarations import DAY, SalesReady, Stages, Value
+from lqmodel.declarations.model import NIGHTLY
 from lqmodel.declarations.stages import Capacity
 from lqmodel.errors import BadData, Refused, UsageError
 from lqmodel.evaluation import rounded
@@ -93,7 +94,8 @@ def compare_policies(bundle: Bundle, held: HeldOut | None, asked: Asked | None =
     value = _value(stages.sales_ready.value, asked)
     seed = bundle.declarations.model.classifier.seed
     now = _compared(_said(stages.sales_ready), True, bundle.policy, held, value, seed)
-    now = replace(now, notes=tuple(bundle.metrics["policy"]["notes"]))
+    seldom = _seldom(bundle, held, stages.sales_ready)
+    now = replace(now, notes=(*bundle.metrics["policy"]["notes"], *seldom))
     rows: list[Compared] = []
     for ready in _settings(stages, held, asked, value, now):
         solved = solve_policy(
@@ -101,7 +103,7 @@ def compare_policies(bundle: Bundle, held: HeldOut | None, asked: Asked | None =
         )
         one = _compared(_said(ready), False, solved.policy, held, value, seed)
         if asked.settings or one.bars not in {row.bars for row in (now, *rows)}:
-            rows.append(replace(one, notes=solved.notes))
+            rows.append(replace(one, notes=(*solved.notes, *_seldom(bundle, held, ready))))
     horizon = bundle.declarations.model.label.horizon
     return Comparison(
         model=name,
@@ -116,6 +118,17 @@ def compare_policies(bundle: Bundle, held: HeldOut | None, asked: Asked | None =
         value=value,
         settings=(now, *sorted(rows, key=lambda row: (row.per_week, row.name))),
     )
+
+
+def _seldom(bundle: Bundle, held: HeldOut, ready: SalesReady) -> Iterator[str]:
+    """Say that a capacity was solved on fewer looks than runs will take."""
+    model = bundle.declarations.model
+    runs = model.evaluation.runs_every or NIGHTLY
+    if ready.capacity is not None and held.every >= 2 * runs.us:
+        yield (
+            f"looked at every {held.every // DAY} days, and a run every {runs.text} hands over more: declare "
+            f"evaluation.runs_every = '{runs.text}' and train again to have it counted"
+        )
 
 
 def kept(bundle: Bundle, state: Path) -> HeldOut | None:

@@ -117,7 +117,7 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
     titles = {f.name: f.title for f in (*declarations.features, *declarations.facts)}
     notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in solved.get("notes", ()))
     over = (
-        f"mean over {volume['weeks']:.0f} held-out weeks; a lead counts at its first handoff"
+        f"mean over {volume['weeks']:.0f} held-out weeks{_runs(declarations)}; a lead counts at its first handoff"
         if volume
         else ""
     )
@@ -159,6 +159,14 @@ def policy_rows(solved: Json, handed: Json | None, declarations: Declarations) -
     bar = f"below {policy['below_ratio']:.0%} of the threshold for {length(stages.demotion.duration.text)}"
     lines.append(("Falls back", bar, "so that a lead near the threshold does not flicker"))
     yield from (Row(name, (Cell(text),), hint) for name, text, hint in lines if text)
+
+
+def _runs(declarations: Declarations) -> str:
+    every = declarations.model.replayed_every
+    if every is None:
+        return ""
+    days = round(every.days)
+    return f" with a run {({1: 'each day', 7: 'each week'}).get(days, f'every {days} days')}"
 
 
 def _rule(ready: SalesReady) -> str:
