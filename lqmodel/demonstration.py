@@ -18,6 +18,8 @@ from lqmodel.example import check_free, write_example
 from lqmodel.files import write_file
 from lqmodel.handoff import handoff_text
 from lqmodel.ledger import Ledger, Spoken, read_feedback
+from lqmodel.ledger.accounts import Given
+from lqmodel.ledger.telling import given_text
 from lqmodel.moving import moves
 from lqmodel.report import render
 from lqmodel.roster import ID
@@ -78,9 +80,11 @@ def demonstrate(folder: Path, leads: int, seed: int, say: Callable[[str], None])
     say(str(nights.ledger.report(model.bundle.declarations.name, nights.now)))
     handoffs = run.handoffs()
     tell(f"the {min(SHOWN, len(handoffs))} best of {len(handoffs)} new handoffs")
+    given = nights.given(run)
     for handoff in handoffs[:SHOWN]:
         say("")
         say(handoff_text(handoff))
+        say(f"  {given_text(given[handoff[ID]], run.language)}")
     tell("done")
     lead = handoffs[0]["lead_id"] if handoffs else "LEAD_ID"
     say(
@@ -107,6 +111,11 @@ class _Nights:
     def ledger(self) -> Ledger:
         return Ledger.of(self.folder)
 
+    def given(self, run: Run) -> dict[str, Given]:
+        """Return for each handed lead of a run whose it is, and until when it is answered."""
+        whose = self.ledger.given(self.bundle.declarations.name)
+        return {lead: told for (as_of, lead), told in whose.items() if as_of == run.as_of}
+
     def run(self, moment: datetime) -> Run:
         """Score, write and record, three hours after midnight; what a week moves is shown, and let move."""
         model = self.bundle.declarations.model
@@ -127,8 +136,11 @@ class _Nights:
 
     def hear(self, run: Run, seed: int) -> None:
         """Let sales answer the handoffs of a run within the week, and take their file as `lqmodel feedback import` does."""
-        handed = [(handoff[ID], handoff["probability"]) for handoff in run.handoffs()]
         assert run.as_of is not None
+        given = self.given(run)
+        handed = [
+            (handoff[ID], handoff["probability"], given[handoff[ID]].owner) for handoff in run.handoffs()
+        ]
         self.now = run.as_of + HEARD
         write_file(self.folder / FEEDBACK, answers(handed, from_microseconds(run.as_of), seed))
         stages = self.bundle.declarations.model.stages

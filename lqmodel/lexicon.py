@@ -190,6 +190,41 @@ EVENT_TYPE: Final = phrases(
     typ, art, ereignis, aktion, aktivitaet, aktivitat, tip, actiune, eveniment, hendelse, handling
     """
 )
+SALES_TALK: Final = phrases(
+    """
+    demo, demonstration, product tour, proposal, quote, quotation, offer, pricing, prices, consultation, consulting, call
+    callback, call back, meeting, appointment, sales, trial, angebot, angebots, angebote, vorfuhrung, vorfuehrung, beratung
+    beratungsgesprach, beratungsgespraech, ruckruf, rueckruf, termin, preise, oferta, oferte, consultanta, consultatie
+    demonstratie, demonstratii, apel, intalnire, tilbud, radgivning, demonstrasjon, oppringning, mote
+    """
+)
+"""What a lead asks sales for."""
+ASKED: Final = phrases(
+    """
+    request, requested, requests, asked, ask, asks, enquiry, inquiry, booked, book, wanted, anfrage, angefragt, angefordert
+    anforderung, gebucht, gewunscht, gewuenscht, angebotsanfrage, demoanfrage, cerere, cerut, ceruta, solicitare, solicitat
+    solicitata, programat, foresporsel, forespurt, bedt, bestilt
+    """
+)
+"""That the lead asked, and not that somebody sent or did it."""
+CONTACT_FORM: Final = phrases(
+    "contact form, contact us, contact request, kontaktformular, kontaktanfrage, formular de contact, formular contact, kontaktskjema"
+)
+INTEREST: Final = phrases(
+    """
+    social, social engagement, follow, followed, follower, like, liked, share, shared, linkedin, facebook, instagram, twitter
+    newsletter, sent, delivered, email open, email opened, mail opened, opened, open, bounce, bounced, zugestellt, geoffnet
+    geoeffnet, gesendet, versendet, retele sociale, abonare, trimis, deschis, sosiale medier, nyhetsbrev, apnet
+    """
+)
+"""Acts that show some interest, or none of the lead's own, and are no reason for a call."""
+OPTED_OUT: Final = phrases(
+    """
+    unsubscribe, unsubscribed, unsubscribes, opt out, opted out, optout, spam complaint, complaint, do not contact, abmeldung
+    abgemeldet, widerspruch, dezabonare, dezabonat, avmelding, avmeldt, reservert
+    """
+)
+
 MISSING: Final = frozenset(
     fold(text)
     for text in (

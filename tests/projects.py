@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ AS_OF = "2024-12-30T00:00Z"
 WHEN = to_microseconds(AS_OF, None)
 QUICK = "\n[classifier]\nmax_rounds = 25\nlearning_rate = 0.2\nrepeats = 2\nfolds = 3\n"
 
-SIGNED_HANDOFFS = "[handoffs]\nat_most_moving = 0.15\n"
+SIGNED_HANDOFFS = re.compile(r"\[handoffs\]\n.*?(?=\[agreement\])", re.DOTALL)
 
 FLAT_SOURCES = """
 [leads]
@@ -96,7 +97,7 @@ def write_company(root: Path, leads: int = 1500) -> None:
 def agree_on(root: Path, rules: str = "") -> Path:
     """Give the company other rules for handoffs, as a draft that nobody has signed; return the model's file."""
     model = root / "models" / "lead_conversion.toml"
-    model.write_text(model.read_text().replace(SIGNED_HANDOFFS, "") + rules)
+    model.write_text(SIGNED_HANDOFFS.sub("", model.read_text(), count=1) + rules)
     shutil.rmtree(root / "models" / "agreements")
     return model
 

@@ -25,13 +25,32 @@ ANY: Final = frozenset(
 
 
 @dataclass(frozen=True)
+class Act:
+    """A kind of act that a source holds, and what it is called in words."""
+
+    source: str
+    called: str
+    where: dict[str, Any]
+
+    def counted(self, window: str, words: str) -> dict[str, Any]:
+        """Declare how often it happened in one window, for a gate to look at; ``words``: that it did."""
+        where = {"where": self.where} if self.where else {}
+        text = words.replace("{", "(").replace("}", ")")
+        return {
+            "source": self.source, "verb": "count", **where, "windows": [window], "title": text,
+            "reason": {"en": {"other": text}},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Activity:
-    """Features of one table of events, the columns that they read, and what was left out."""
+    """Features of one table of events, the columns that they read, what was left out, and the kinds of acts."""
 
     engagement: list[Called]
     momentum: list[Called]
     columns: list[str]
     left_out: list[tuple[str, str]]
+    acts: list[Act]
 
 
 def type_column(contents: Contents, taken: set[str]) -> str | None:
@@ -97,7 +116,16 @@ def from_events(contents: Contents, taken: set[str], span: float, counts: Winner
             left_out.append((p.name, why))
             continue
         read.append(p.name)
-    return Activity(engagement, momentum, read, left_out)
+    return Activity(engagement, momentum, read, left_out, _acts(contents, kind, counts, base))
+
+
+def _acts(contents: Contents, kind: str | None, counts: Winners, base: float) -> list[Act]:
+    """Return the kinds of acts, rare ones too; without a column of kinds the table itself says what it is."""
+    if kind is None:
+        return [] if found(contents.name, ANY) else [Act(contents.name, humanise(contents.name), {})]
+    levels = [value for value, _ in contents.profiles[kind].levels]
+    kept = [value for value in levels if not _too_late(counts.get(value, (0, 0, 0, 0)), base)]
+    return [Act(contents.name, humanise(value), {kind: value}) for value in kept]
 
 
 def _too_late(counts: tuple[int, int, int, int], base: float) -> str | None:

@@ -110,6 +110,15 @@ def slug(called: str, taken: set[str], windows: Iterable[str] = ()) -> str:
     return name
 
 
+def columns_of(declared: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the names of features, and of the columns of their windows."""
+    return {
+        column
+        for name, values in declared.items()
+        for column in (name, *(f"{name}_{w}" for w in values.get("windows", ())))
+    }
+
+
 def counted(names: Sequence[object], one: str, more: str) -> str:
     """Say how many: ``1 column``, ``2 columns``."""
     return f"{len(names)} {one if len(names) == 1 else more}"

@@ -14,8 +14,9 @@ from lqmodel.init.activity import Activity, Called, from_events, type_column, wi
 from lqmodel.init.answers import Answers, Ask
 from lqmodel.init.clock import DAY_US, Clock, choose_clock, thresholds, to_days
 from lqmodel.init.columns import Choice, choose, find_account, why_personal
-from lqmodel.init.draft import Draft, Guess, attribute, counted, feature_files
+from lqmodel.init.draft import Draft, Guess, attribute, columns_of, counted, feature_files
 from lqmodel.init.exported import files_of, told_of
+from lqmodel.init.gates import COMMENT, FILE, Gates, gates
 from lqmodel.init.label import OUTCOMES, Won, find_label, matches_sql
 from lqmodel.init.leaks import without_tell_tales
 from lqmodel.init.profile import Contents, moment_sql, profile
@@ -98,7 +99,12 @@ class _Guessing:
                 exists=[f"{c}: {why}" for d in drafts.values() for c, why in d.left_out],
                 do='keep one with --keep COLUMN="why it is known before the outcome"',
             )  # fmt: skip
-        model, notes = self._model(list(features), account, base)
+        acts = [act for activity in activities for act in activity.acts]
+        taken = {name for _, _, declared in features.values() for name in columns_of(declared)}
+        gated = gates(acts, features.get("engagement", ("", "", {}))[2], taken)
+        model, notes = self._model(list(features), account, base, gated)
+        if gated.facts:
+            features[FILE] = ("engagement", COMMENT, gated.facts)
         return Guess(self.answers.name, drafts, features, model, notes, self.told)
 
     def _is_dated(self) -> bool:
@@ -312,7 +318,7 @@ class _Guessing:
         self.told += [f"{name!r} is not used: {why}" for name in names]
 
     def _model(
-        self, files: list[str], account: str | None, base: float
+        self, files: list[str], account: str | None, base: float, gated: Gates
     ) -> tuple[dict[str, Any], dict[str, str]]:
         model: dict[str, Any] = {"features": files}
         if self.dated and self.zone and self.zone != "UTC":
@@ -351,7 +357,10 @@ class _Guessing:
         notes["stages"] = (
             f"a start for marketing and sales to agree on: {base:.1%} of {what} are won, and sales-ready is well above that"
         )
-        stages = {"mql": {"at_least": mql}, "sales_ready": {"at_least": ready}}
+        self.told += gated.told()
+        notes |= {f"stages.{gate}": said for gate, said in gated.notes.items()}
+        bars = {"mql": {"at_least": mql}, "sales_ready": {"at_least": ready}}
+        stages = {stage: {**bar, **gated.stages.get(stage, {})} for stage, bar in bars.items()}
         return {
             **model,
             "label": label,

@@ -109,8 +109,13 @@ def _features(kind: str, comment: str, features: Mapping[str, Mapping[str, Any]]
     return tomlkit.dumps(document).rstrip("\n") + "\n"
 
 
-def _nested(values: Mapping[str, Mapping[str, Any]], note: str | None = None) -> items.Table:
-    """Return a table that has no header of its own, only those of its parts; the note stands in the first."""
+def _nested(
+    values: Mapping[str, Mapping[str, Any]], note: str | None = None, notes: Mapping[str, str] | None = None
+) -> items.Table:
+    """Return a table that has no header of its own, only those of its parts; the note stands in the first.
+
+    ``notes``: ``PART.KEY`` → what stands above that key.
+    """
     outer = tomlkit.table(is_super_table=True)
     for name, inner in values.items():
         table = tomlkit.table()
@@ -118,6 +123,8 @@ def _nested(values: Mapping[str, Mapping[str, Any]], note: str | None = None) ->
             table.add(tomlkit.comment(_line(note)))
             note = None
         for key, value in inner.items():
+            if said := (notes or {}).get(f"{name}.{key}"):
+                table.add(tomlkit.comment(_line(said)))
             table.add(key, _value(key, value))
         outer.add(name, table)
     return outer
@@ -137,7 +144,8 @@ def _model(guess: Guess) -> str:
         document.add(tomlkit.nl())
         note = guess.model_notes.get(name)
         if name in ("stages", "crm"):
-            document.add(name, _nested(value, note))
+            below = {k.removeprefix(f"{name}."): v for k, v in guess.model_notes.items()}
+            document.add(name, _nested(value, note, below))
             continue
         table = tomlkit.table()
         if note:
