@@ -13,7 +13,20 @@ from crm_validator import IMPORTERS, LIFECYCLE, problems, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lqmodel.crm import Lead, Plan, Sent, Shown, Target, plan, read_sent, sent_table, target_of, write_sheet
+from lqmodel.crm import (
+    Lead,
+    Plan,
+    Sent,
+    Shown,
+    Target,
+    load_steps,
+    plan,
+    read_sent,
+    sent_table,
+    summary,
+    target_of,
+    write_sheet,
+)
 from lqmodel.crm.cells import Limits, utf16, written
 from lqmodel.crm.leads import cut
 from lqmodel.crm.salesforce import full_id
@@ -29,7 +42,12 @@ DECLARED: dict[str, dict[str, Any]] = {
     },
     "salesforce": {"fields": {"points": "LQ_Points__c"}},
     "dynamics": {
-        "fields": {"score": "new_lqscore", "link": "new_lqlink", "reasons": "qualificationcomments"}
+        "fields": {
+            "score": "new_lqscore",
+            "owner": "new_lqowner",
+            "link": "new_lqlink",
+            "reasons": "qualificationcomments",
+        }
     },
     "nutshell": {"fields": {"points": "LQ Points"}},
 }
@@ -41,8 +59,10 @@ def declared(crm: str, **more: Any) -> Any:
     return getattr(made, crm)
 
 
-def target(crm: str, *, by_points: bool = False, dated: bool = True, **more: Any) -> Target:
-    return target_of(declared(crm, **more), Shown(by_points, dated))
+def target(
+    crm: str, *, by_points: bool = False, dated: bool = True, owned: bool = True, **more: Any
+) -> Target:
+    return target_of(declared(crm, **more), Shown(by_points, dated, owned))
 
 
 def record(crm: str, n: int) -> str:
@@ -140,6 +160,7 @@ def leads(draw: st.DrawFn, crm: str, by_points: bool) -> list[Lead]:
                 previous_stage=draw(st.sampled_from((*STAGES, None))),
                 reasons="; ".join(draw(REASONS)),
                 against="; ".join(draw(REASONS)),
+                owner=draw(st.one_of(st.none(), HOSTILE)),
                 **{"probability": draw(SHARE), **chance},
             )
         )
@@ -278,6 +299,85 @@ def test_points_have_no_probability_and_a_model_no_points() -> None:
         head, (row,) = table(next(iter(files(by_points, planned(by_points, [one])).values())))
         assert probability not in head
         assert row[head.index(points)] == "-5"
+
+
+OWNER = {
+    "hubspot": "lq_owner",
+    "salesforce": "LQ_Owner__c",
+    "dynamics": "new_lqowner",
+    "nutshell": "LQ Owner",
+}
+
+
+def cell_of(made: Target, found: Plan, field: str) -> list[Any]:
+    return [row[field] for rows in found.sheets.values() for row in rows if field in row]
+
+
+@pytest.mark.parametrize("crm", CRMS)
+def test_who_has_a_lead_stands_in_a_field_of_ours(crm: str) -> None:
+    some = [lead(0, crm, stage="SAL", owner="Ana Pop"), lead(1, crm)]
+    made = target(crm)
+    assert cell_of(made, planned(made, some), OWNER[crm]) == ["Ana Pop", None]
+    without = target(crm, owned=False)
+    assert cell_of(without, planned(without, some), OWNER[crm]) == [], (
+        "nobody is recorded: nothing is emptied"
+    )
+    left_out = target(crm, fields={"owner": False})
+    assert cell_of(left_out, planned(left_out, some), OWNER[crm]) == []
+    gone = planned(made, [], suppressed={"S": record(crm, 7)})
+    assert cell_of(made, gone, OWNER[crm]) == [None]
+
+
+@pytest.mark.parametrize("crm", CRMS)
+def test_another_owner_is_worth_writing_and_the_same_is_not(crm: str) -> None:
+    made, one = target(crm), lead(0, crm, stage="SAL", owner="Ana Pop")
+    for then, written_again in (("Ana Pop", False), ("Bo Berg", True), (None, True)):
+        earlier = {one.lead_id: replace(Sent.of(one, None), owner=then)}
+        found = planned(made, [one], earlier=earlier, only_changes=True)
+        assert (not found.negligible) == written_again
+        (held,) = found.sent
+        assert held.owner == "Ana Pop"
+        told = [change.fields for change in found.changes]
+        assert told == ([{OWNER[crm]: (then, "Ana Pop")}] if written_again else [])
+
+
+def test_an_owner_who_is_no_option_rejects_the_row() -> None:
+    made = target("hubspot", picklists={"lq_owner": ["Ana Pop"]})
+    found = planned(made, [lead(0, owner="Ana Pop"), lead(1, owner="Bo Berg")])
+    assert reasons_of(found) == ["unknown picklist value: lq_owner has no 'Bo Berg'"]
+    assert len(found.sheets["contacts"]) == 1
+
+
+def test_what_was_sent_before_there_were_owners_is_read() -> None:
+    sent = (Sent("L-1", "7", 0.3, 60, None, "MQL", None, "Ana Pop"),)
+    assert read_sent(sent_table(sent))["L-1"] == sent[0]
+    older = sent_table(sent).drop_columns(["owner"])
+    assert read_sent(older)["L-1"] == replace(sent[0], owner=None)
+
+
+# ── what is not known ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("crm", CRMS)
+def test_stages_that_are_set_blindly_are_told_before_anything_is_loaded(crm: str) -> None:
+    made, some = target(crm), [lead(n, crm, stage="sales-ready", previous_stage="MQL") for n in range(3)]
+    first = planned(made, some, set_stage=True)
+    if crm == "nutshell":  # its tags are only added, and replace nothing
+        assert first.unseen == 0
+        return
+    assert first.unseen == 3
+    field = made.stage_fields[0]
+    text = load_steps(
+        made, first, {sheet: {f"{sheet}.csv": len(rows)} for sheet, rows in first.sheets.items()}
+    )
+    assert text.index("BEFORE YOU LOAD") < text.index("1. ")
+    assert f"nothing says which {field} {made.title} holds now for 3 of these leads" in text
+    assert any("not known" in line and "3 leads" in line for line in summary(made, first))
+    again = planned(made, some, set_stage=True, earlier={s.lead_id: s for s in first.sent})
+    assert again.unseen == 0, "what we set ourselves we know"
+    assert planned(made, some).unseen == 0, "without --set-stage no stage is set"
+    seen = target(crm, present={field: "now"})
+    assert planned(seen, some, set_stage=True).unseen == 0
 
 
 # ── what is never written ───────────────────────────────────────────────────────────────────────────────────

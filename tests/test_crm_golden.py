@@ -18,6 +18,7 @@ REASONS = (
     "Größe: 50, mittel (×1,2); zuletzt „gestern“ da (×1,1)",
     "; ".join(f"visit no. {n} (×1.{n % 10})" for n in range(200)),
 )
+OWNERS = (None, None, "Ana Pop", "=Bo Berg", "Łukasz, Süd", None)
 PREVIOUS = ("MQL", "Lead", "MQL", None, "SAL", "SAL")
 
 
@@ -35,6 +36,7 @@ def test_golden_files(crm: str, snapshot: SnapshotAssertion) -> None:
             reasons=reasons,
             score=n * 19,
             probability=(n + 1) / 7,
+            owner=OWNERS[n],
         )
         for n, (name, stage, reasons, previous) in enumerate(rows)
     ]

@@ -23,11 +23,13 @@ from once import once
 from projects import contents, train, write_company, write_flat
 
 from lqmodel.bundle import Bundle
-from lqmodel.declarations import ProjectFiles
+from lqmodel.declarations import DAY, ProjectFiles
 from lqmodel.errors import BadData, ColumnMissing, Refused, UsageError
 from lqmodel.exporting import Export, export, export_folder, forget, write_export
 from lqmodel.exporting.reading import read_held
 from lqmodel.files import file_sha256, read_manifest
+from lqmodel.ledger import Ledger
+from lqmodel.nightly import record
 from lqmodel.runs import Run, write_run
 
 Call = Callable[..., Ended]
@@ -387,9 +389,9 @@ def test_leads_that_come_back_have_their_newest_record(tmp_path: Path) -> None:
     declared = found.model.crm.hubspot
     assert declared is not None
     february, april = 1_706_745_600_000_000, 1_711_929_600_000_000
-    for as_of, record in ((february, "1"), (april, "2")):
+    for as_of, vid in ((february, "1"), (april, "2")):
         held = read_held(found, declared, tmp_path, {}, as_of, None)
-        assert held == {"a": {"vid": record}, "b": {"vid": "7"}}
+        assert held == {"a": {"vid": vid}, "b": {"vid": "7"}}
 
 
 def test_nothing_heavy_is_imported(project: Path) -> None:
@@ -445,3 +447,55 @@ def test_erased_leads_are_in_no_file_any_more(project: Path) -> None:
     assert export(third, "hubspot", project, changes_from=second).plan.sheets, (
         "the next night goes on from it"
     )
+
+
+def test_who_got_a_handoff_stands_in_the_files_once_the_runs_are_recorded(project: Path) -> None:
+    """The owners are those of the ledger: by the declared rule, and with the lead as long as sales has it."""
+    before, last = runs(project)[-2:]
+    plain = write_export(export(last, "hubspot", project))
+    assert "lq_owner" not in rows(plain, "contacts.csv")[0], "nothing is known: nothing is emptied"
+    write_export(export(before, "hubspot", project))
+    for run in runs(project):
+        record(run, project, (run.as_of or 0) + DAY // 8)
+    given = Ledger.of(project).given("lead_conversion")
+    made = export(last, "hubspot", project)
+    folder = write_export(made)
+    assert problems_of(folder, "hubspot") == []
+    owners = {row["Record ID"]: row["lq_owner"] for row in rows(folder, "contacts.csv")}
+    leads = {str(row["vid"]): row for row in pq.read_table(project / "data" / "leads.parquet").to_pylist()}
+    stages = {row["lead_id"]: row["stage"] for row in last.table.to_pylist()}
+    handed = {lead: each.owner for (_, lead), each in sorted(given.items())}
+    for key, owner in owners.items():
+        lead = leads[key]["lead_id"]
+        expected = handed[lead] if stages[lead] in ("sales-ready", "SAL", "SQL") else ""
+        assert owner == expected, lead
+    named = {owner for owner in owners.values() if owner}
+    assert named == {"seller 1", "seller 2", "seller 3", "seller 4"}
+    changes = export(last, "hubspot", project, changes_from=before).plan
+    told = {c.lead_id for c in changes.changes if "lq_owner" in c.fields}
+    assert told == {lead for lead, owner in handed.items() if stages.get(lead) == "sales-ready" and owner} & {
+        change.lead_id for change in changes.changes
+    }, "the files of the night before held no owners: all are told"
+    keys = {row["lead_id"]: str(row["vid"]) for row in leads.values()}
+    only_last = {lead for lead in handed if all(as_of == last.as_of for as_of, each in given if each == lead)}
+    night_before = {
+        row["Record ID"]: row["lq_owner"]
+        for row in export(before, "hubspot", project).plan.sheets["contacts"]
+    }
+    assert {night_before.get(keys[lead]) for lead in only_last} == {None}, "they were given away a week later"
+
+
+def test_a_first_export_that_sets_stages_blindly_says_what_to_do(project: Path, lqmodel: Call) -> None:
+    model = project / "models" / "lead_conversion.toml"
+    text = model.read_text()
+    model.write_text(text.replace('present = { lifecyclestage = "lifecycle" }\n', ""))
+    ended = lqmodel("export", "--crm", "hubspot", "--project", project, "--set-stage")
+    assert ended.code == 0
+    assert re.search(r"not known +which lifecyclestage HubSpot holds now, of [\d,]+ leads", ended.out)
+    told = (export_folder(runs(project)[-1], "hubspot") / "load.txt").read_text()
+    assert told.index("BEFORE YOU LOAD: nothing says which lifecyclestage HubSpot holds now") < told.index(
+        "1. "
+    )
+    assert 'present = { lifecyclestage = "THE COLUMN" }' in told
+    model.write_text(text)
+    assert "not known" not in lqmodel("export", "--crm", "hubspot", "--project", project, "--set-stage").out

@@ -56,6 +56,7 @@ class DynamicsTarget:
 
     title: ClassVar[str] = "Dynamics 365"
     stage_fields: ClassVar[tuple[str, ...]] = (QUALITY,)
+    replaces: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rows=50_000, columns=999, bytes=8_000_000)
     sheets: ClassVar[Mapping[str, str]] = {
         SCORES: "Import into the table msdyn_predictivescore. Without an alternate key on msdyn_entityid the import adds rows: "

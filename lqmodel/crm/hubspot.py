@@ -63,6 +63,7 @@ class HubSpotTarget:
 
     title: ClassVar[str] = "HubSpot"
     stage_fields: ClassVar[tuple[str, ...]] = (LIFECYCLE, LEAD_STATUS)
+    replaces: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rows=1_048_575, columns=999, bytes=512_000_000)
     sheets: ClassVar[Mapping[str, str]] = {
         CONTACTS: "Import as contacts, updating existing ones.",

@@ -22,6 +22,7 @@ SENT: Final = pa.schema(
         "points": pa.int64(),
         "stage": pa.string(),
         "stage_set": pa.string(),
+        "owner": pa.string(),
     }
 )
 """What the CRM holds of each lead after its files were loaded. Grain: one row per lead, by id."""
@@ -55,6 +56,8 @@ class Lead:
     link : str or None
     held : mapping of str to str
         The declared columns of the leads' source, by name; missing is "".
+    owner : str or None
+        Who has it in sales; None where nobody has, or it is not written.
     """
 
     lead_id: str
@@ -72,6 +75,7 @@ class Lead:
     scored_at: str | None
     link: str | None
     held: Mapping[str, str]
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,20 @@ class Sent:
     points: int | None
     stage: str
     stage_set: str | None
+    owner: str | None = None
 
     @classmethod
     def of(cls, lead: Lead, stage_set: str | None) -> Sent:
-        return cls(lead.lead_id, lead.key, lead.probability, lead.score, lead.points, lead.stage, stage_set)
+        return cls(
+            lead.lead_id,
+            lead.key,
+            lead.probability,
+            lead.score,
+            lead.points,
+            lead.stage,
+            stage_set,
+            lead.owner,
+        )
 
     def with_stage(self, stage_set: str | None) -> Sent:
         return replace(self, stage_set=stage_set)
@@ -100,10 +114,14 @@ class Sent:
 def changed(lead: Lead, sent: Sent | None, negligible: float) -> bool:
     """Whether a lead is worth writing again.
 
-    It is where it is new, its record or stage is another, or a number moved by more than the share
+    It is where it is new, its record, stage or owner is another, or a number moved by more than the share
     ``negligible`` of what it was.
     """
-    if sent is None or lead.stage != sent.stage or sent.key not in (None, lead.key):
+    if (
+        sent is None
+        or (lead.stage, lead.owner) != (sent.stage, sent.owner)
+        or sent.key not in (None, lead.key)
+    ):
         return True
     return any(moved(getattr(lead, name), getattr(sent, name), negligible) for name in NUMBERS)
 
@@ -158,6 +176,7 @@ def sent_table(sent: Iterable[Sent]) -> pa.Table:
 
 
 def read_sent(table: pa.Table) -> dict[str, Sent]:
-    """Return lead id → what was sent, from a table of `SENT`."""
-    rows: Iterator[tuple[Any, ...]] = zip(*(table[name].to_pylist() for name in SENT.names), strict=True)
+    """Return lead id → what was sent, from a table of `SENT`, or of an earlier version, which had no owners."""
+    names = [name for name in SENT.names if name in table.column_names]
+    rows: Iterator[tuple[Any, ...]] = zip(*(table[name].to_pylist() for name in names), strict=True)
     return {row[0]: Sent(*row) for row in rows}

@@ -47,6 +47,7 @@ class NutshellTarget:
 
     title: ClassVar[str] = "Nutshell"
     stage_fields: ClassVar[tuple[str, ...]] = (TAG,)
+    replaces: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits(rows=50_000, columns=999, bytes=20_000_000)
     sheets: ClassVar[Mapping[str, str]] = {
         LEADS: "Import leads, matched by Legacy ID. Companies, people and the custom fields must be there already.",

@@ -47,6 +47,8 @@ class Plan:
         Leads that moved too little to be written.
     sent : tuple of Sent
         What the CRM holds once all files are loaded, by lead id.
+    unseen : int
+        Leads whose stage is replaced though nothing says which one the CRM holds now.
     """
 
     sheets: Mapping[str, list[Row]]
@@ -54,6 +56,7 @@ class Plan:
     changes: tuple[Change, ...]
     negligible: int
     sent: tuple[Sent, ...]
+    unseen: int = 0
 
 
 def plan(
@@ -82,7 +85,7 @@ def plan(
         Also write rows that set the CRM's own stage.
     """
     sheets: dict[str, list[Row]] = defaultdict(list)
-    sent, rejects, changes, negligible = dict(earlier), [], [], 0
+    sent, rejects, changes, negligible, unseen = dict(earlier), [], [], 0, 0
     shared = _shared(target, leads, suppressed)
     for lead in leads:
         before = earlier.get(lead.lead_id)
@@ -102,6 +105,7 @@ def plan(
                 rejects.append(Reject(lead.lead_id, lead.key, f"its stage is left as it is: {kept}"))
         for sheet, row in (*own, *moves):
             sheets[sheet].append(row)
+        unseen += bool(moves) and _unseen(target, before)
         negligible += not (own or moves)
         told = _changes(target, lead, before, moves, bool(own))
         if told:
@@ -132,7 +136,15 @@ def plan(
         tuple(changes),
         negligible,
         tuple(sent[lead_id] for lead_id in sorted(sent)),
+        unseen,
     )
+
+
+def _unseen(target: Target, before: Sent | None) -> bool:
+    """Whether a stage is replaced that nothing tells of: no column of the leads' source, and no earlier file of ours."""
+    told = dict(target.declared.present)
+    seen = any(field in told for field in target.stage_fields)
+    return target.replaces and not seen and (before is None or before.stage_set is None)
 
 
 def _shared(target: Target, leads: Sequence[Lead], suppressed: Mapping[str, str | None]) -> dict[str, str]:
@@ -154,7 +166,15 @@ def _refusal(target: Target, lead: Lead, shared: Mapping[str, str]) -> str | Non
         column = target.declared.key
         return "the leads' source names no record of it" + (f": {column!r} is empty" if column else "")
     closed = _closed(target, lead)
-    return closed or _bad(target, lead.key) or shared.get(target.same_key(lead.key)) or target.refusal(lead)
+    bad = closed or _bad(target, lead.key) or shared.get(target.same_key(lead.key)) or target.refusal(lead)
+    return bad or _unknown_owner(target, lead)
+
+
+def _unknown_owner(target: Target, lead: Lead) -> str | None:
+    field = target.declared.fields.owner
+    options = None if field is None else target.declared.picklist(field)
+    unknown = lead.owner is not None and options is not None and lead.owner not in options
+    return f"unknown picklist value: {field} has no {lead.owner!r}" if unknown else None
 
 
 def _bad(target: Target, key: str) -> str | None:
@@ -180,7 +200,7 @@ def _changes(
     names = target.declared.fields.given()
     told: dict[str, tuple[Cell, Cell]] = {}
     if own:
-        for value in ("probability", "score", "points", "stage"):
+        for value in ("probability", "score", "points", "stage", "owner"):
             then, now = (_as_held(target, value, of) for of in (before, lead))
             if now != then:
                 told[names.get(value) or value] = (then, now)

@@ -64,6 +64,7 @@ class SalesforceTarget:
 
     title: ClassVar[str] = "Salesforce"
     stage_fields: ClassVar[tuple[str, ...]] = (STATUS, RATING)
+    replaces: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rows=50_000, columns=999, bytes=100_000_000)
     sheets: ClassVar[Mapping[str, str]] = {
         LEADS: "Update leads, in the Data Import Wizard or with Data Loader.",

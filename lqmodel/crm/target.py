@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lqmodel.crm.cells import Cell, Limits, Row
 from lqmodel.crm.leads import Lead, Sent, cut
-from lqmodel.declarations.crm import CrmFile
+from lqmodel.declarations.crm import LONGEST_NAME, CrmFile
 
 Placed = tuple[str, Row]
 """The name of a sheet, and a row of it."""
@@ -16,16 +16,18 @@ Placed = tuple[str, Row]
 
 @dataclass(frozen=True)
 class Shown:
-    """What a run can tell: probabilities or points, a day, and a link."""
+    """What a run can tell: probabilities or points, a day, a link, and whose leads are."""
 
     by_points: bool
     dated: bool
+    owned: bool = False
 
     def fields(self, declared: CrmFile) -> dict[str, str]:
         """Return value → own field, for the values that there are."""
         absent = {"probability", "low", "high"} if self.by_points else {"points"}
         absent |= set() if self.dated else {"scored_at"}
         absent |= set() if declared.lead_page else {"link"}
+        absent |= set() if self.owned else {"owner"}
         return {value: name for value, name in declared.fields.given().items() if value not in absent}
 
 
@@ -56,6 +58,10 @@ class Target(Protocol):
     def stage_fields(self) -> tuple[str, ...]:
         """The CRM's own fields that say where a lead stands."""
 
+    @property
+    def replaces(self) -> bool:
+        """Whether setting a stage takes the place of what stands there."""
+
     def bad_key(self, key: str) -> str | None:
         """Return why the CRM has no such record id; None if it may have."""
 
@@ -81,6 +87,7 @@ def own_cells(lead: Lead, declared: CrmFile, shown: Shown) -> dict[str, Cell]:
         "score": lead.score,
         "points": lead.points,
         "stage": declared.stage_names.at(lead.stage),
+        "owner": None if lead.owner is None else cut(lead.owner, LONGEST_NAME),
         "reasons": cut(lead.reasons, declared.reasons_length),
         "against": cut(lead.against, declared.reasons_length),
         "model_version": lead.model_version,

@@ -58,6 +58,11 @@ def summary(target: Target, plan: Plan) -> list[str]:
         counts["left out"] = (
             f"{plan.negligible:,} leads whose numbers moved by no more than {share} of what they were"
         )
+    if plan.unseen:
+        field = target.stage_fields[0]
+        counts["not known"] = (
+            f"which {field} {target.title} holds now, of {plan.unseen:,} leads whose stage is set; load.txt says what to do"
+        )
     counts["rejected"] = f"{len(plan.rejects):,}" + _commonest(plan.rejects)
     return [f"{name:22} {told}" for name, told in counts.items()]
 
@@ -81,6 +86,7 @@ def _kind(reject: Reject) -> str:
 def load_steps(target: Target, plan: Plan, files: Mapping[str, Mapping[str, int]]) -> str:
     """Say how the files of each sheet are loaded, in which order."""
     lines = [f"How to load these files into {target.title}, in this order.", ""]
+    lines += _unseen(target, plan)
     for number, (sheet, parts) in enumerate(files.items(), start=1):
         named = ", ".join(f"{name} ({counted(rows)})" for name, rows in parts.items())
         lines += [f"{number}. {named}", f"   {target.sheets[sheet]}", ""]
@@ -92,6 +98,23 @@ def load_steps(target: Target, plan: Plan, files: Mapping[str, Mapping[str, int]
             "",
         ]
     return "\n".join(lines)
+
+
+def _unseen(target: Target, plan: Plan) -> list[str]:
+    """Warn of stages that are set blindly, and say what to do before anything is loaded."""
+    if not plan.unseen:
+        return []
+    field, name = target.stage_fields[0], target.title
+    return [
+        f"BEFORE YOU LOAD: nothing says which {field} {name} holds now for {plan.unseen:,} of these leads. It is taken from the run",
+        "before, so almost every lead stands in the stage file, and a stage that people have set since, such as that of an",
+        "open deal, may be overwritten. Do one of these first:",
+        f"- Export the leads from {name} with {field}, join that column to the leads' source, and declare it in the model's file:",
+        f'  present = {{ {field} = "THE COLUMN" }}. Then write these files again.',
+        "- Or load the own fields alone, without --set-stage, and let a workflow move the stages.",
+        f"- Or look at ten of these leads in {name}, and load the stages only if they stand where the run before has them.",
+        "",
+    ]
 
 
 def _line(change: Change) -> str:

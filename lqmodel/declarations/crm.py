@@ -150,6 +150,10 @@ class OwnFields(Declared):
     score: Said = Field(None, description="0 to 100 as a whole number: MQL from 40, sales-ready from 70 on")
     points: Said = Field(None, description="points; in a run by points only")
     stage: Said = Field(None, description="the stage, in the words of `stage_names`")
+    owner: Said = Field(
+        None,
+        description="who has the lead in sales, from sales-ready to SQL; where owners are declared and runs are recorded",
+    )
     reasons: Said = Field(None, description="what speaks for the lead")
     against: Said = Field(None, description="what speaks against it")
     model_version: Said = Field(None, description="the version of what scored")

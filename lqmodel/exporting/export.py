@@ -13,7 +13,7 @@ from lqmodel.declarations.crm import CrmFile
 from lqmodel.declarations.crms import Crm
 from lqmodel.errors import Refused, UsageError, nearest
 from lqmodel.exporting.folder import Export, earlier
-from lqmodel.exporting.reading import leads, read_held, record
+from lqmodel.exporting.reading import leads, owners_in, read_held, record
 from lqmodel.locating import find_model
 from lqmodel.roster import ID
 from lqmodel.runs import Run
@@ -66,13 +66,17 @@ def export(
         _check_acceptance(run, declarations, project)
     before = changes_from or run.before()
     held = read_held(declarations, declared, root, sources or {}, run.as_of, threads)
-    target = target_of(declared, Shown(run.by_points, run.as_of is not None))  # type: ignore[arg-type]
+    owners = owners_in(run, declarations, declared, project)
+    shown = Shown(run.by_points, run.as_of is not None, owners is not None)
+    target = target_of(declared, shown)  # type: ignore[arg-type]
     suppressed = run.table.filter(pc.equal(run.table["status"], SUPPRESSED))[ID].to_pylist()
     planned = plan(
         target,
-        list(leads(run, declared, held, declarations.model.zone)),
+        list(leads(run, declared, held, declarations.model.zone, owners or {})),
         {lead_id: record(declared, lead_id, held) for lead_id in suppressed},
-        {} if before is None else earlier(before, crm),
+        {}
+        if before is None
+        else earlier(before, crm, owners_in(before, declarations, declared, project) or {}),
         only_changes=changes_from is not None,
         set_stage=set_stage,
     )

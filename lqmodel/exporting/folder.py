@@ -147,11 +147,19 @@ def _head(made: Export, files: Mapping[str, Mapping[str, int]]) -> dict[str, Any
     }
 
 
-def earlier(run: Run, crm: str) -> dict[str, Sent]:
-    """Return what the CRM holds of each lead: by the files written of a run, else as if all of it had been written."""
+def earlier(run: Run, crm: str, owners: Mapping[str, str]) -> dict[str, Sent]:
+    """Return what the CRM holds of each lead: by the files written of a run, else as if all of it had been written.
+
+    Parameters
+    ----------
+    run : Run
+    crm : str
+    owners : mapping of str to str
+        Lead → who had it then.
+    """
     folder = export_folder(run, crm)
     if not (folder / MANIFEST).is_file():
-        return {sent.lead_id: sent for sent in scored_in(run)}
+        return {sent.lead_id: sent for sent in scored_in(run, owners)}
     try:
         manifest = read_manifest(folder)
     except ValueError as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
+from lqmodel.acting import given_to
 from lqmodel.asof import facts
 from lqmodel.crm import Lead, Sent, link
 from lqmodel.declarations import Declarations, from_microseconds
@@ -25,7 +26,11 @@ Held = Mapping[str, Mapping[str, str]]
 """Lead → column of the leads' source → its text, "" where it is missing."""
 
 
-def leads(run: Run, declared: CrmFile, held: Held, zone: str) -> Iterator[Lead]:
+IN_SALES: Final = ("sales-ready", "SAL", "SQL")
+"""Stages at which somebody in sales has a lead."""
+
+
+def leads(run: Run, declared: CrmFile, held: Held, zone: str, owners: Mapping[str, str]) -> Iterator[Lead]:
     """Yield the scored leads of a run, by id; ``zone``: of the day that they were scored on."""
     day = (
         None
@@ -61,15 +66,33 @@ def leads(run: Run, declared: CrmFile, held: Held, zone: str) -> Iterator[Lead]:
             scored_at=day,
             link=link(declared.lead_page, lead_id),
             held=held.get(lead_id, {}),
+            owner=_owner(row, owners),
         )
 
 
-def scored_in(run: Run) -> Iterator[Sent]:
+def _owner(row: Mapping[str, Any], owners: Mapping[str, str]) -> str | None:
+    return owners.get(row[ID]) if row["stage"] in IN_SALES else None
+
+
+def owners_in(
+    run: Run, declarations: Declarations, declared: CrmFile, root: Path
+) -> Mapping[str, str] | None:
+    """Return lead → who got its newest handoff up to a run; None where no owner is declared, written or recorded."""
+    owners = declarations.model.handoffs.owners
+    if declared.fields.owner is None or run.as_of is None or not (owners.column or owners.teams):
+        return None
+    given = given_to(root, str(run.manifest["model"]["name"]))
+    if not given:
+        return None
+    told = sorted((as_of, lead, each.owner) for (as_of, lead), each in given.items() if each.owner)
+    return {lead: owner for as_of, lead, owner in told if as_of <= run.as_of}
+
+
+def scored_in(run: Run, owners: Mapping[str, str]) -> Iterator[Sent]:
     """Yield what a CRM would hold if all of a run had been written; of its records we know nothing."""
     for row in _rows(run, (ID, "probability", "score", "points", "stage")):
-        yield Sent(
-            row[ID], None, row["probability"], math.floor(row["score"]), row["points"], row["stage"], None
-        )
+        score, owner = math.floor(row["score"]), _owner(row, owners)
+        yield Sent(row[ID], None, row["probability"], score, row["points"], row["stage"], None, owner)
 
 
 def record(declared: CrmFile, lead_id: str, held: Held) -> str | None:

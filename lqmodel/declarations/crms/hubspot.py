@@ -42,6 +42,10 @@ class HubSpotFields(OwnFields):
         "lq_score", description="0 to 100 as a whole number: MQL from 40, sales-ready from 70 on"
     )
     stage: Said = Field("lq_stage", description="the stage, in the words of `stage_names`")
+    owner: Said = Field(
+        "lq_owner",
+        description="who has the lead in sales, from sales-ready to SQL; where owners are declared and runs are recorded",
+    )
     reasons: Said = Field("lq_reasons", description="what speaks for the lead")
     model_version: Said = Field("lq_model_version", description="the version of what scored")
     scored_at: Said = Field("lq_scored_at", description="the day of the run, such as 2026-01-31")
@@ -125,7 +129,8 @@ class HubSpot(CrmFile):
     def check_acceptance(self, at: tuple[str, ...]) -> None:
         """Refuse a stage that nobody in sales accepted and that HubSpot would call qualified by sales; ``at``: where this stands."""
         stages = self.picklist(LIFECYCLE) or ()
-        late = stages[stages.index(SQL_STAGE) :] if SQL_STAGE in stages else ()
+        qualified = self._qualified(stages)
+        late = stages[stages.index(qualified) :] if qualified in stages else ()
         for key in UNACCEPTED:
             value = getattr(self.lifecycle, key)
             if value in late:
@@ -133,5 +138,10 @@ class HubSpot(CrmFile):
                     f"{value!r} before a person in sales accepted: stages.sql.after is 'acceptance'",
                     at=(*at, "lifecycle", key),
                     exists=[stage for stage in stages if stage not in late],
-                    do="write an earlier stage, or declare [stages.sql] after = 'handoff'",
+                    do=f"write a stage before {qualified!r}, or declare [stages.sql] after = 'handoff'",
                 )
+
+    def _qualified(self, stages: tuple[str, ...]) -> str | None:
+        """Return from which option on a lead is qualified by sales: HubSpot's own, however it is written, else what the stage SQL is set to."""
+        theirs = (s for s in stages if "".join(filter(str.isalnum, s)).casefold() == SQL_STAGE)
+        return next(theirs, self.lifecycle.sql or self.lifecycle.customer)

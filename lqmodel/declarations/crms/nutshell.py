@@ -28,6 +28,10 @@ class NutshellFields(OwnFields):
         "LQ Score", description="0 to 100 as a whole number: MQL from 40, sales-ready from 70 on"
     )
     stage: Said = Field("LQ Stage", description="the stage, in the words of `stage_names`")
+    owner: Said = Field(
+        "LQ Owner",
+        description="who has the lead in sales, from sales-ready to SQL; where owners are declared and runs are recorded",
+    )
     reasons: Said = Field("LQ Reasons", description="what speaks for the lead")
     model_version: Said = Field("LQ Model Version", description="the version of what scored")
     scored_at: Said = Field("LQ Scored At", description="the day of the run, such as 2026-01-31")

@@ -34,6 +34,10 @@ class SalesforceFields(OwnFields):
         "LQ_Score__c", description="0 to 100 as a whole number: MQL from 40, sales-ready from 70 on"
     )
     stage: Said = Field("LQ_Stage__c", description="the stage, in the words of `stage_names`")
+    owner: Said = Field(
+        "LQ_Owner__c",
+        description="who has the lead in sales, from sales-ready to SQL; where owners are declared and runs are recorded",
+    )
     reasons: Said = Field("LQ_Reasons__c", description="what speaks for the lead")
     model_version: Said = Field("LQ_Model_Version__c", description="the version of what scored")
     scored_at: Said = Field("LQ_Scored_At__c", description="the day of the run, such as 2026-01-31")
