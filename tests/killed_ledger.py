@@ -63,14 +63,19 @@ def dying_at(step: int) -> None:
 
 
 def recorded(address: str, state: Path, run: Run, prepare: Callable[[], object], after: float | None) -> str:
-    """Record in a fork that may be killed; return how it ended: killed, told (that it was done) or done."""
+    """Record in a fork that may be killed; return how it ended, as in `forked`."""
+    return forked(lambda: Ledger(address, state).record(run, NOW), prepare, after)
+
+
+def forked(work: Callable[[], object], prepare: Callable[[], object], after: float | None) -> str:
+    """Work in a fork that may be killed; return how it ended: killed, told (that it was done) or done."""
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reads)
         try:
             prepare()
-            Ledger(address, state).record(run, NOW)
+            work()
             os.write(writes, b"done")
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import killed_feedback
 import killed_ledger
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -288,13 +289,13 @@ def test_recorded_by_four_processes_at_once_it_is_there_once(store: Databases, t
         assert ledger.verify().problems == ()
 
 
-def kill(store: Databases, folder: Path, kills: int) -> dict[str, Any]:
+def kill(store: Databases, folder: Path, kills: int, script: str = killed_ledger.__file__) -> dict[str, Any]:
     previous = None
     for day in range(1, 5):
         stages = {f"{i:03}": STAGES[(day * i) % 3] for i in range(200)}
         previous = write_night(folder, day, stages, previous=previous)
     (folder / "stores.json").write_text(json.dumps([store.fresh() for _ in range(kills + 1)]))
-    command = [sys.executable, killed_ledger.__file__, str(folder), str(kills)]
+    command = [sys.executable, script, str(folder), str(kills)]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
@@ -306,6 +307,17 @@ def test_law_9_killed_while_it_records_nothing_is_lost_or_doubled(
     store: Databases, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     found = kill(store, tmp_path, 100)
+    tell(f"{store.name}: {found['kills']} kills; {found['ends']}")
+    assert found["problems"] == []
+    assert found["kills"] >= 100
+
+
+@pytest.mark.slow
+def test_law_9_killed_while_feedback_is_written_nothing_is_lost_or_doubled(
+    store: Databases, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
+    """A file of feedback is there whole or not at all, with its note in the log; brought again it is there once."""
+    found = kill(store, tmp_path, 100, killed_feedback.__file__)
     tell(f"{store.name}: {found['kills']} kills; {found['ends']}")
     assert found["problems"] == []
     assert found["kills"] >= 100
