@@ -76,6 +76,7 @@ class Site:
     ledger: Ledger
     run: Run
     browser: Browser
+    sessions: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def browsing(self, **options: Any) -> Iterator[Seen]:
@@ -92,14 +93,21 @@ class Site:
         assert not seen.complaints
 
     @contextmanager
-    def signed(self, name: str, **options: Any) -> Iterator[Seen]:
-        """Sign somebody in."""
+    def signed(self, name: str, *, anew: bool = False, **options: Any) -> Iterator[Seen]:
+        """Sign somebody in, or go on with the session of an earlier test: too many sign-ins are slowed down."""
+        if name in self.sessions and not anew:
+            with self.browsing(storage_state=self.sessions[name], **options) as seen:
+                seen.open("/handoffs")
+                yield seen
+            return
         with self.browsing(**options) as seen:
             page = seen.open("/login")
             page.fill("[name=name]", name)
             page.fill("[name=password]", PASSWORD)
             page.click("button.main")
             expect(page).to_have_url(re.compile("/handoffs$"))
+            if not anew:
+                self.sessions[name] = seen.context.storage_state()
             yield seen
 
     def leads_of(self, owner: str) -> list[str]:

@@ -116,7 +116,7 @@ def test_by_keys_alone(site: Site) -> None:
 
 def test_without_javascript_all_works(site: Site, waiting: Iterator[str]) -> None:
     lead = next(waiting)
-    with site.signed("ann", java_script_enabled=False) as seen:
+    with site.signed("ann", anew=True, java_script_enabled=False) as seen:
         page = lead_page(seen, lead)
         page.click("button:text-is('Accept')")
         expect(page.locator(".top")).to_contain_text("accepted")
