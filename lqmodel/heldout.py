@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -243,26 +244,47 @@ def held_out(test: Snapshots, probability: Floats) -> HeldOut | None:
     test : Snapshots
     probability : ndarray of float64, shape (n,)
     """
-    if not test.declarations.model.has_clock:
-        return None
-    ready = test.declarations.model.stages.sales_ready
+    return held_out_parts([test], lambda _: probability) if test.declarations.model.has_clock else None
+
+
+def held_out_parts(parts: Iterable[Snapshots], probability: Callable[[Snapshots], Floats]) -> HeldOut:
+    """Return held-out snapshots that come in parts, of which one at a time is in memory.
+
+    Parameters
+    ----------
+    parts : iterable of Snapshots
+        With a clock; at least one.
+    probability : callable
+        Of the rows of a part.
+    """
+    columns: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, values in _seen(part, probability(part)).items():
+            columns.setdefault(name, []).append(values)
+    return HeldOut.of(**{name: np.concatenate(several) for name, several in columns.items()})
+
+
+def _seen(part: Snapshots, probability: Floats) -> dict[str, Any]:
+    """Return what the nightly process sees of each row, by the names of `HeldOut.of`."""
+    ready = part.declarations.model.stages.sales_ready
 
     def any_of(names: Sequence[str]) -> Bools:
-        none = np.zeros(len(test), dtype=bool)
-        found: Bools = np.logical_or.reduce([none, *(holds(test.fact(name)) for name in names)])
+        none = np.zeros(len(part), dtype=bool)
+        found: Bools = np.logical_or.reduce([none, *(holds(part.fact(name)) for name in names)])
         return found
 
-    return HeldOut.of(
-        test.lead_ids,
-        test.as_of,
-        probability,
-        test.won,
-        test.groups,
-        any_of(ready.promote_any),
-        any_of(ready.block),
-        any_of(ready.require_any) | (not ready.require_any),
-        None if ready.per is None else test.table[ready.per].to_pylist(),
-    )
+    level = [] if ready.per is None else part.table[ready.per].to_pylist()
+    return {
+        "lead_id": part.lead_ids,
+        "as_of": part.as_of,
+        "probability": probability,
+        "won": part.won,
+        "group": part.groups,
+        "promoted": any_of(ready.promote_any),
+        "blocked": any_of(ready.block),
+        "engaged": any_of(ready.require_any) | (not ready.require_any),
+        **({"level": np.array(level, dtype=object)} if ready.per is not None else {}),
+    }
 
 
 def _digest(data: bytes) -> int:

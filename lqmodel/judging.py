@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lqmodel.explained import Explained, explained
 from lqmodel.firsthandoffs import FirstHandoffs, handoffs_of
 from lqmodel.fitting import Fit, fit, search
 from lqmodel.folds import check_enough_wins
-from lqmodel.heldout import HeldOut, held_out
+from lqmodel.heldout import HeldOut, held_out, held_out_parts
 from lqmodel.inputs import Inputs, open_inputs
 from lqmodel.replaying import as_runs_come
 from lqmodel.rivals import YOURS, rivals
@@ -145,7 +146,9 @@ def check_held_out(test: Snapshots) -> None:
         )
 
 
-def judge(fitted: Fit, train: Snapshots, test: Snapshots, runs: Snapshots | None = None) -> Evaluated:
+def judge(
+    fitted: Fit, train: Snapshots, test: Snapshots, runs: Iterable[Snapshots] | None = None
+) -> Evaluated:
     """Hold a fit against held-out snapshots and the baselines.
 
     Parameters
@@ -153,13 +156,13 @@ def judge(fitted: Fit, train: Snapshots, test: Snapshots, runs: Snapshots | None
     fitted : Fit
     train, test : Snapshots
         What it learnt from, and what it is judged on.
-    runs : Snapshots, optional
-        The same stretch as often as runs come, on which handoffs are counted; default: ``test``.
+    runs : iterable of Snapshots, optional
+        The same stretch as often as runs come, in parts, on which handoffs are counted; default: ``test``.
     """
     model = test.declarations.model
     seed = model.classifier.seed
     probability = fitted.probability(test)
-    held = held_out(test, probability) if runs is None else held_out(runs, fitted.probability(runs))
+    held = held_out(test, probability) if runs is None else held_out_parts(runs, fitted.probability)
     replay = None if held is None else held.replay()
     solved = solve_policy(model.stages, fitted.calibration.calibrator, model.zone, replay)
     thresholds = _thresholds(solved.policy)
@@ -334,7 +337,7 @@ def evaluate_on(bundle: Bundle, root: Path, sources: Mapping[str, str]) -> dict[
     p = probability(bundle, snapshots)
     heaviest = [family["name"] for family in bundle.metrics.get("families", ())]
     runs = as_runs_come(snapshots, inputs, bundle.fitted.observed_from)
-    held = held_out(snapshots, p) if runs is None else held_out(runs, probability(bundle, runs))
+    held = held_out(snapshots, p) if runs is None else held_out_parts(runs, partial(probability, bundle))
     handoffs = handoffs_of(held, bundle.policy, seed)
     by_segment = segments_of(snapshots, p, heaviest)
     return {

@@ -7,8 +7,9 @@ capacity has to count them too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pyarrow.compute as pc
@@ -17,10 +18,13 @@ from lqmodel.asof import weekly_grid
 from lqmodel.inputs import Inputs
 from lqmodel.trainingset import ID, Snapshots, snapshots_at
 
+MOST: Final = 2_000_000
+"""Snapshots that are held in memory at a time, about."""
+
 
 def as_runs_come(
-    test: Snapshots, inputs: Inputs, observed_from: Mapping[str, int] | None = None
-) -> Snapshots | None:
+    test: Snapshots, inputs: Inputs, observed_from: Mapping[str, int] | None = None, most: int = MOST
+) -> Iterator[Snapshots] | None:
     """Return the held-out stretch at every moment of a run, from its first as_of to its last.
 
     Parameters
@@ -31,29 +35,39 @@ def as_runs_come(
         The opened sources that they come from.
     observed_from : mapping of str to int, optional
         As in `training_set`.
+    most : int
+        About so many snapshots at a time.
 
     Returns
     -------
-    Snapshots or None
-        None where nothing is to be counted between the snapshots: no clock, looks at an age, or as declared.
-        Where somebody trains on some of the leads, those alone.
+    iterator of Snapshots, or None
+        Parts, the earlier ones first. None where nothing is to be counted between the snapshots: no clock, looks at an
+        age, or as declared. Where somebody trains on some of the leads, those alone.
     """
     model = test.declarations.model
     every = model.replayed_every
     if every is None or every == model.population.every or not len(test):
         return None
-    first, last = int(test.as_of.min()), int(test.as_of.max())
-    moments = weekly_grid(first, last, every, model.zone)
-    if len(moments) < 2:
-        return None
-    found = snapshots_at(test.declarations, inputs, moments, observed_from)
-    return found if _whole(test, found) else _of_the_same_leads(test, found)
+    moments = weekly_grid(int(test.as_of.min()), int(test.as_of.max()), every, model.zone)
+    return _parts(test, inputs, moments, observed_from, most) if len(moments) > 1 else None
 
 
-def _whole(test: Snapshots, found: Snapshots) -> bool:
+def _parts(
+    test: Snapshots, inputs: Inputs, moments: list[int], observed_from: Mapping[str, int] | None, most: int
+) -> Iterator[Snapshots]:
+    each = max(1, len(test) // len(np.unique(test.as_of)))
+    size = max(1, most // each)
+    whole: bool | None = None
+    for start in range(0, len(moments), size):
+        found = snapshots_at(test.declarations, inputs, moments[start : start + size], observed_from)
+        if whole is None:  # the first part holds the first moment of the test
+            whole = _is_whole(test, found)
+        yield found if whole else _of_the_same_leads(test, found)
+
+
+def _is_whole(test: Snapshots, found: Snapshots) -> bool:
     """Whether the held-out part has all leads that there are at its moments."""
-    both = np.isin(found.as_of, test.as_of)
-    return int(both.sum()) <= int(np.isin(test.as_of, found.as_of).sum())
+    return int(np.isin(found.as_of, test.as_of).sum()) <= int(np.isin(test.as_of, found.as_of).sum())
 
 
 def _of_the_same_leads(test: Snapshots, found: Snapshots) -> Snapshots:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from once import once
 from projects import agree_on, write_company
@@ -17,7 +18,7 @@ from lqmodel.bundle import Bundle
 from lqmodel.declarations import DAY
 from lqmodel.errors import BadDeclaration
 from lqmodel.fitting import Fit, fit
-from lqmodel.heldout import held_out
+from lqmodel.heldout import held_out, held_out_parts
 from lqmodel.judging import Evaluated, judge
 from lqmodel.replaying import as_runs_come
 from lqmodel.scores import Scores
@@ -39,7 +40,7 @@ class Held:
     runs: Snapshots
 
     def judged(self, runs: Snapshots | None) -> Evaluated:
-        return judge(self.fitted, self.train, self.test, runs)
+        return judge(self.fitted, self.train, self.test, runs and [runs])
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +53,13 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Held:
 
     project = open_project(once(tmp_path_factory, "replayed", build))
     train, test = project.training_set().split()
-    runs = as_runs_come(test, project.inputs())
-    assert runs is not None
-    return Held(project, fit(train), train, test, runs)
+    return Held(project, fit(train), train, test, whole(as_runs_come(test, project.inputs())))
+
+
+def whole(parts: Iterator[Snapshots] | None) -> Snapshots:
+    assert parts is not None
+    (found,) = parts
+    return found
 
 
 def nightly(project: Project, bundle: Bundle, moments: list[int]) -> float:
@@ -127,10 +132,30 @@ def test_the_weekly_looks_are_among_the_daily_ones_to_the_byte(company: Held) ->
     assert more, "leads that came after one Monday and were won or lost before the next"
 
 
+@pytest.mark.parametrize("most", [1, 2000])
+def test_in_parts_it_is_the_same(company: Held, most: int) -> None:
+    """So that memory need not hold seven times the held-out snapshots at once; also where only some leads are trained on."""
+    some = company.test.take(np.array([lead < "L-001000" for lead in company.test.lead_ids]))
+    for test in (company.test, some):
+        once_ = whole(as_runs_come(test, company.project.inputs()))
+        parts = as_runs_come(test, company.project.inputs(), most=most)
+        assert parts is not None
+        several = list(parts)
+        assert len(several) > (30 if most == 1 else 2)
+        joined = pa.concat_tables(part.table for part in several).sort_by(
+            [("lead_id", "ascending"), ("as_of", "ascending")]
+        )
+        assert joined.equals(once_.table)
+    found = held_out_parts(several, company.fitted.probability)
+    again = held_out(once_, company.fitted.probability(once_))
+    assert again is not None
+    for name, values in vars(found).items():
+        assert values.tolist() == getattr(again, name).tolist(), name
+
+
 def test_a_training_on_some_leads_replays_those_alone(company: Held) -> None:
     some = company.test.take(np.array([lead < "L-001000" for lead in company.test.lead_ids]))
-    runs = as_runs_come(some, company.project.inputs())
-    assert runs is not None
+    runs = whole(as_runs_come(some, company.project.inputs()))
     assert set(runs.lead_ids.tolist()) == set(some.lead_ids.tolist())
 
 
