@@ -112,9 +112,10 @@ def test_sets_are_tried_up_to_a_bound(n: int, size: int) -> None:
 
 
 def thresholds(bundle: Bundle, mql: float, ready: float) -> Bundle:
-    """The same model under another policy."""
+    """The same model under another policy, in which the probability alone makes an MQL and hands over."""
     bars = [Threshold(p, *bundle.calibrator.inverse([p, 0.8 * p]).tolist()) for p in (mql, ready)]
-    return replace(bundle, policy=replace(bundle.policy, mql=bars[0], sales_ready=bars[1]))
+    plain = replace(bundle.policy, nurture_any=(), require_any=())
+    return replace(bundle, policy=replace(plain, mql=bars[0], sales_ready=bars[1]))
 
 
 @pytest.fixture(scope="module")
