@@ -111,8 +111,11 @@ def test_stages_follow_points_and_gates(scores: Scores) -> None:
     for row, value in zip(rows, values, strict=True):
         blocked = value["unsubscribed_ever"] > 0
         raised = any((n.startswith(asked)) and v > 0 for n, v in value.items() if n.startswith("asked_for"))
-        ready = (row["points"] >= 40 or raised) and not blocked
-        assert row["stage"] == ("sales-ready" if ready else "MQL" if row["points"] >= 20 else "Lead")
+        engaged = any(value[f"{n}_90d"] > 0 for n in ("visits", "email_clicks", "webinars", "referral"))
+        interested = any(value[f"{n}_90d"] > 0 for n in ("contact_form", "ebooks"))
+        ready = ((row["points"] >= 40 and engaged) or raised) and not blocked
+        mql = row["points"] >= 20 or interested
+        assert row["stage"] == ("sales-ready" if ready else "MQL" if mql else "Lead")
         seen.add((row["stage"], raised))
     assert {("sales-ready", False), ("sales-ready", True), ("MQL", False), ("Lead", False)} <= seen
     ready = sorted(row["lead_id"] for row in rows if row["stage"] == "sales-ready")
