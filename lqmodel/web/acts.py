@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from lqmodel.errors import Refused, UsageError
+from lqmodel.languages import Language
 from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.ledger.answers import UNDOES, UNDONE
 from lqmodel.web.people import Person
+from lqmodel.web.words import plainly
 
 OFFERED: Final = ("accepted", "rejected", "qualified", "worked", "snoozed", "suppressed")
 """Acts of the lead page; undo is its own."""
@@ -42,6 +45,10 @@ class Said:
     note: str = ""
     days: int = 0
     checklist: tuple[str, ...] = ()
+
+
+NOTHING: Final = Said("", "", "", 0)
+"""A form that was not sent yet."""
 
 
 def say(ledger: Ledger, person: Person, said: Said, spoken: Spoken, now: int) -> None:
@@ -89,6 +96,29 @@ def undo(ledger: Ledger, person: Person, lead_id: str, token: str, spoken: Spoke
         raise Refused("a run has followed this act since", do="say what is right now by a new one")
     taken = Feedback(lead_id, UNDONE, now, model=act["model"], episode=act["episode"], person=person.name)
     _append(ledger, replace(taken, token=UNDOES + token), spoken, now, None)
+
+
+def why_not(
+    refused: Refused, said: Said | None, history: Sequence[Mapping[str, Any]], language: Language
+) -> str:
+    """Say why an act was not taken: who was faster, in the reader's language, or what is amiss.
+
+    Parameters
+    ----------
+    refused : Refused
+    said : Said or None
+        What was sent; None where an act was to be taken back.
+    history : sequence of dict
+        As of `Ledger.of_lead`.
+    language : Language
+    """
+    seen = None if said is None else said.seen
+    newer = [row for row in history if row["entry"] == "feedback" and seen is not None and row["seq"] > seen]
+    if not newer:
+        return plainly(refused)
+    last = newer[-1]
+    who, act = last["person"] or language.say("web.somebody"), language.say(f"web.did_{last['act']}")
+    return language.say("web.meanwhile", person=who, act=act)
 
 
 def _token(token: str) -> str:

@@ -53,17 +53,17 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
         app.include_router(part.router)
 
     @app.exception_handler(HTTPException)
-    async def failed(request: Request, error: HTTPException) -> Response:
+    def failed(request: Request, error: HTTPException) -> Response:
         if error.status_code == 401 and request.method == "GET":
             return to("/login")
         return view.failure(error.status_code, request)
 
     @app.exception_handler(RequestValidationError)
-    async def unread(request: Request, error: RequestValidationError) -> Response:
+    def unread(request: Request, error: RequestValidationError) -> Response:
         return view.failure(422, request)
 
     @app.exception_handler(LqmodelError)
-    async def told(request: Request, error: LqmodelError) -> Response:
+    def told(request: Request, error: LqmodelError) -> Response:
         return view.failure(400 if isinstance(error, ValueError) else 503, request)
 
     app.mount("/static", StaticFiles(directory=HERE / "static"))

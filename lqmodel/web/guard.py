@@ -71,6 +71,9 @@ class Headers:
                 for name, value in (HEADERS | self._more).items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
+                if scope["method"] == "POST" and message["status"] >= 400:
+                    # the page stays where it was: the form's address is none that can be read again
+                    headers["hx-push-url"] = "false"
             await send({**message, "body": b""} if head and "body" in message else message)
 
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")

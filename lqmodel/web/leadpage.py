@@ -15,6 +15,7 @@ from lqmodel.ledger.answers import UNDOES, standing
 from lqmodel.reasons.explanation import LeadExplanation, Reason
 from lqmodel.scores import SCORED
 from lqmodel.stages import LEAD, MQL, STAGES
+from lqmodel.web.acts import NOTHING, Said
 from lqmodel.web.asking import Asks
 from lqmodel.web.desk import Handed, who
 from lqmodel.web.frame import Frame
@@ -108,6 +109,8 @@ class LeadPage:
         What a rejection and a qualification may name.
     acts : bool
         Whether the reader may answer.
+    draft : Said
+        What was sent and not taken: it stands in the form again.
     token, seen
         Of the form: what makes it count once, and the last entry that it shows.
     """
@@ -149,6 +152,7 @@ class LeadPage:
     reasons: tuple[str, ...]
     checklist: tuple[str, ...]
     acts: bool
+    draft: Said
     token: str
     seen: int
 
@@ -163,7 +167,9 @@ def lead_page(
     history: Sequence[Mapping[str, Any]],
     spoken: Spoken,
     asks: Asks,
+    *,
     help_refused: str = "",
+    draft: Said = NOTHING,
 ) -> LeadPage:
     """Put together all that a person may know of a lead; ``history`` as of `Ledger.of_lead`."""
     language, run = frame.language, shown.run
@@ -220,6 +226,7 @@ def lead_page(
         reasons=spoken.reasons or (),
         checklist=spoken.checklist or (),
         acts=person.acts and frozen is not None,
+        draft=draft,
         token=secrets.token_urlsafe(18),
         seen=max((int(h["seq"]) for h in history), default=0),
     )

@@ -15,6 +15,7 @@ from lqmodel.web.nurturepage import NurturePage, audience, nurture_page
 from lqmodel.web.people import Session
 from lqmodel.web.usersbook import audit_page, users_page
 from lqmodel.web.view import View
+from lqmodel.web.words import plainly
 
 router = APIRouter()
 Chosen = Annotated[str, Query(max_length=200)]
@@ -45,7 +46,7 @@ def _nurture(view: View, signed: Session, stage: str, step: str) -> NurturePage:
     try:
         found = view.asks.nurture(shown.run, frame.language)
     except LqmodelError as error:
-        return nurture_page(frame, shown, None, barred, refused=str(error))
+        return nurture_page(frame, shown, None, barred, refused=plainly(error))
     return nurture_page(frame, shown, found, barred, stage, step)
 
 
@@ -61,7 +62,7 @@ def funnel(view: Seen, signed: Oversees) -> Response:
     try:
         compared = view.asks.policies(run)
     except LqmodelError as error:
-        refused = str(error)
+        refused = plainly(error)
     working = working or (compared is None and not refused)
     page = funnel_page(frame, runs, moves, loop, compared, refused, working=working)
     return view.page("funnel.html", page, frame.language)

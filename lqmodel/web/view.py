@@ -104,11 +104,13 @@ class View:
         return HTMLResponse(self._pages.get_template(name).render(**given), status)
 
     def failure(self, status: int, request: Request) -> HTMLResponse:
-        """Render why there is no page."""
-        language = spoken_by(request)
+        """Render why there is no page: as any other page of who asked, unless what knows them may be what failed."""
         alike = {405: 404, 422: 400}.get(status, status)
         known = alike if alike in KNOWN_FAILURES else 503
-        return self.page("failure.html", Failure(Frame(language), f"failed_{known}"), language, status)
+        key = request.cookies.get(self.cookie, "")
+        signed = self.people.session(key, self.clock()) if key and status < 500 else None
+        frame = Frame(spoken_by(request)) if signed is None else self.frame(signed)
+        return self.page("failure.html", Failure(frame, f"failed_{known}"), frame.language, status)
 
 
 def spoken_by(request: Request) -> Language:

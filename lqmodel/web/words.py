@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lqmodel.declarations import from_microseconds
+from lqmodel.errors import LqmodelError, listing
 from lqmodel.languages import Language
 
 _DAY = 86_400_000_000
@@ -29,6 +30,17 @@ def day(moment: int, language: Language) -> str:
 def ago(length: int, language: Language) -> str:
     """Return a length of time in days, such as "3 days"."""
     return language.say("days", max(length, 0) // _DAY)
+
+
+def plainly(error: LqmodelError) -> str:
+    """Return an error as a sentence: what is wrong, what there is, and what to do.
+
+    >>> plainly(LqmodelError("no day is named", exists=["Monday", "Tuesday"], do="name one"))
+    'No day is named; there is: Monday, Tuesday. Name one.'
+    """
+    there = "" if error.exists is None else f"; there is: {listing(error.exists)}"
+    parts = (f"{error.message}{there}", error.do or "")
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
 
 
 def trend(row: Mapping[str, Any]) -> str:

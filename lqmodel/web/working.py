@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Query
 from fastapi.responses import Response
 
 from lqmodel.errors import LqmodelError, Refused
-from lqmodel.web.acts import Said, say, undo
+from lqmodel.web.acts import NOTHING, Said, say, undo, why_not
 from lqmodel.web.doors import Answers, Seen, Short, Signed, Text, to
 from lqmodel.web.leadpage import lead_page
 from lqmodel.web.people import Session
 from lqmodel.web.view import View
+from lqmodel.web.words import plainly
 from lqmodel.web.worklist import SORTS, Wanted, worklist
 
 NOTICES: Final = ("done", "undone")
@@ -46,7 +47,7 @@ def handoffs(view: Seen, signed: Signed, wanted: Annotated[Wanted, Depends(_want
 @router.get("/lead")
 def lead(view: Seen, signed: Signed, id: LeadId, done: Annotated[str, Query(max_length=20)] = "") -> Response:
     """All that a person may know of a lead."""
-    return _lead(view, signed, id, f"web.{done}" if done in NOTICES else "", "", 200)
+    return _lead(view, signed, id, notice=f"web.{done}" if done in NOTICES else "")
 
 
 @router.get("/lead/help")
@@ -59,8 +60,8 @@ def help_lead(view: Seen, signed: Signed, id: LeadId) -> Response:
     try:
         view.asks.help(shown.run, id, language)
     except LqmodelError as error:
-        return _lead(view, signed, id, "", "", 409, help_refused=str(error))
-    return _lead(view, signed, id, "", "", 200)
+        return _lead(view, signed, id, 409, help_refused=plainly(error))
+    return _lead(view, signed, id)
 
 
 @router.post("/lead/act")
@@ -81,7 +82,7 @@ def act(
     try:
         say(view.ledger, signed.person, said, view.config.spoken, view.clock())
     except Refused as refused:
-        return _lead(view, signed, lead_id, "", str(refused), 409)
+        return _lead(view, signed, lead_id, 409, refused=refused, draft=said)
     return to(f"/lead?{urlencode({'id': lead_id, 'done': 'done'})}")
 
 
@@ -91,7 +92,7 @@ def take_back(view: Seen, signed: Answers, lead_id: Short, token: Short) -> Resp
     try:
         undo(view.ledger, signed.person, lead_id, token, view.config.spoken, view.clock())
     except Refused as refused:
-        return _lead(view, signed, lead_id, "", str(refused), 409)
+        return _lead(view, signed, lead_id, 409, refused=refused)
     return to(f"/lead?{urlencode({'id': lead_id, 'done': 'undone'})}")
 
 
@@ -99,10 +100,11 @@ def _lead(
     view: View,
     signed: Session,
     lead_id: str,
-    notice: str,
-    refused: str,
-    status: int,
+    status: int = 200,
     *,
+    notice: str = "",
+    refused: Refused | None = None,
+    draft: Said | None = None,
     help_refused: str = "",
 ) -> Response:
     now, person, shown = view.clock(), signed.person, view.shown()
@@ -112,11 +114,23 @@ def _lead(
     if not history and shown.row(lead_id) is None:
         raise HTTPException(404)
     view.trail.saw(person.name, lead_id, shown.run.bundle_version, now)
-    said = refused or (person.language.say(notice) if notice else "")
+    said = person.language.say(notice) if notice else ""
+    if refused is not None:
+        said = why_not(refused, draft, history, person.language)
     handed = view.desk.handed(now).get(lead_id)
     frame = view.frame(signed, "handoffs", said)
     others = view.desk.colleagues(person, handed, now)
     page = lead_page(
-        frame, person, lead_id, shown, handed, others, history, view.config.spoken, view.asks, help_refused
+        frame,
+        person,
+        lead_id,
+        shown,
+        handed,
+        others,
+        history,
+        view.config.spoken,
+        view.asks,
+        help_refused=help_refused,
+        draft=draft or NOTHING,
     )
     return view.page("lead.html", page, person.language, status)

@@ -30,7 +30,7 @@ def lead_page(seen: Seen, lead: str) -> Page:
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.locator(".notice")).to_contain_text(words)
+    expect(page.locator(".notice[role=status]")).to_contain_text(words)
 
 
 # ── journeys ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,7 +70,7 @@ def test_two_people_on_one_lead_are_told_and_nothing_is_lost(site: Site, waiting
         ours.click("button:text-is('Accept')")
         expect(ours.locator(".top")).to_contain_text("accepted")
         theirs.click("button:text-is('I called')")
-        said(theirs, "meanwhile ann said 'accepted'")
+        said(theirs, "Meanwhile ann said: accepted.")
         assert site.acts(lead) == ["accepted"]
         expect(theirs.locator("#history")).to_contain_text("ann")
         theirs.click("button:text-is('I called')")

@@ -464,7 +464,7 @@ def test_what_a_run_has_followed_is_not_taken_back(site: Site, tmp_path: Path) -
     page = ann.get("/lead?id=A").text
     answer = ann.post("/lead/undo", data={"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token})
     assert answer.status_code == 409
-    assert "a run has followed this act since" in answer.text
+    assert "A run has followed this act since. Say what is right now by a new one." in answer.text
 
 
 def test_a_double_click_gives_one_record(site: Site) -> None:
@@ -489,9 +489,13 @@ def test_two_people_on_one_lead_are_told(site: Site) -> None:
     ann, mia = site.signed("ann"), site.signed("mia")
     both = ann.get("/lead?id=A").text, mia.get("/lead?id=A").text
     assert ann.post("/lead/act", data=form(both[0], "accepted")).status_code == 200
-    answer = mia.post("/lead/act", data=form(both[1], "rejected", reason="no_reply"))
+    answer = mia.post("/lead/act", data=form(both[1], "rejected", reason="no_reply", note="I <called> twice"))
     assert answer.status_code == 409
-    assert "ann said &#39;accepted&#39;" in answer.text
+    assert "Meanwhile ann said: accepted." in answer.text
+    assert '<details open><summary data-key="r">' in answer.text, "what was entered stands there again"
+    assert "<option selected>no_reply</option>" in answer.text
+    assert ">I &lt;called&gt; twice</textarea>" in answer.text
+    assert answer.headers["hx-push-url"] == "false", "the form's address is none that can be read again"
     assert [row["person"] for row in site.acts("A")] == ["ann"]
     assert mia.post("/lead/act", data=form(answer.text, "rejected", reason="no_reply")).status_code == 200
 
@@ -499,8 +503,8 @@ def test_two_people_on_one_lead_are_told(site: Site) -> None:
 @pytest.mark.parametrize(
     ("act", "more", "status", "said"),
     [
-        ("rejected", {}, 409, "a rejection needs a reason"),
-        ("rejected", {"reason": "made up"}, 409, "no reason"),
+        ("rejected", {}, 409, "A rejection needs a reason"),
+        ("rejected", {"reason": "made up"}, 409, "No reason"),
         ("snoozed", {"days": 14}, 200, "snoozed"),
         ("snoozed", {"days": 9999}, 422, ""),
         ("qualified", {"item": ["budget"]}, 200, "qualified"),
@@ -667,6 +671,24 @@ def test_pages_speak_the_readers_language(site: Site, language: str) -> None:
     assert httpx.get(f"{site.url}/login", headers={"accept-language": language}, trust_env=False).text.count(
         spoken.say("web.password")
     )
+
+
+def test_a_reader_is_told_in_their_language_who_was_faster_and_that_there_is_no_page(site: Site) -> None:
+    ann, mia = site.signed("ann"), site.signed("mia")
+    site.people.speak("mia", Language.of("de"))
+    page = mia.get("/lead?id=A").text
+    ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "worked"))
+    assert (
+        "Inzwischen hat ann gesagt: kontaktiert." in mia.post("/lead/act", data=form(page, "accepted")).text
+    )
+    for answer in (mia.get("/none"), mia.get("/users"), mia.get("/lead/act"), mia.get("/handoffs?page=0")):
+        assert answer.status_code in (403, 404, 405, 422)
+        assert '<html lang="de">' in answer.text
+        assert '<a href="/handoffs">Meine Übergaben</a>' in answer.text
+        assert "Abmelden" in answer.text, "the menu is there"
+    stranger = site.client().get("/none", headers={"accept-language": "nb"})
+    assert '<html lang="nb">' in stranger.text
+    assert '<a href="/login">' in stranger.text
 
 
 def test_every_status_has_a_word() -> None:

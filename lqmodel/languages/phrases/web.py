@@ -11,6 +11,12 @@ PHRASES: Final = {
         "ro": "Preluările mele",
         "nb": "Mine overleveringer",
     },
+    "web.unreachable": {
+        "en": "The server did not answer. Try again: what you say counts once, however often it is sent.",
+        "de": "Der Server hat nicht geantwortet. Noch einmal versuchen: Was Sie sagen, zählt einmal, wie oft es auch ankommt.",
+        "ro": "Serverul nu a răspuns. Încercați din nou: ce spuneți contează o singură dată, oricât de des ar fi trimis.",
+        "nb": "Serveren svarte ikke. Prøv igjen: det du sier, teller én gang, hvor ofte det enn sendes.",
+    },
     "web.language": {"en": "Language", "de": "Sprache", "ro": "Limba", "nb": "Språk"},
     "web.switch": {"en": "Switch", "de": "Wechseln", "ro": "Schimbă", "nb": "Bytt"},
     "web.sign_in": {"en": "Sign in", "de": "Anmelden", "ro": "Autentificare", "nb": "Logg inn"},
@@ -231,6 +237,13 @@ PHRASES: Final = {
     "web.agreement": {"en": "Agreement", "de": "Vereinbarung", "ro": "Acord", "nb": "Avtale"},
     "web.done": {"en": "Done.", "de": "Erledigt.", "ro": "Gata.", "nb": "Utført."},
     "web.undone": {"en": "Taken back.", "de": "Zurückgenommen.", "ro": "Retras.", "nb": "Angret."},
+    "web.meanwhile": {
+        "en": "Meanwhile {person} said: {act}. Nothing of yours was recorded, and it still stands below: look again, then decide.",
+        "de": "Inzwischen hat {person} gesagt: {act}. Von Ihnen ist nichts festgehalten, es steht noch unten: noch einmal ansehen, dann entscheiden.",
+        "ro": "Între timp {person} a spus: {act}. De la dumneavoastră nu s-a înregistrat nimic, totul stă încă mai jos: priviți din nou, apoi decideți.",
+        "nb": "I mellomtiden sa {person}: {act}. Fra deg er ingenting registrert, det står fortsatt nedenfor: se igjen, og bestem deg så.",
+    },
+    "web.somebody": {"en": "somebody", "de": "jemand", "ro": "cineva", "nb": "noen"},
     # ── no page ──────────────────────────────────────────────────────────────────────────────────────────────
     "web.failed_400": {
         "en": "This cannot be read",

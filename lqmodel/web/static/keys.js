@@ -20,3 +20,11 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
   }
 });
+
+// a page that came in place of another is where keys and screen readers go on
+document.addEventListener("htmx:afterSettle", () => {
+  if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+});
+for (const failed of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(failed, () => (document.getElementById("unreachable").hidden = false));
+}
