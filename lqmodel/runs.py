@@ -35,6 +35,7 @@ from lqmodel.files import (
     write_manifest,
 )
 from lqmodel.languages import ENGLISH, Language
+from lqmodel.lookup import Lookup
 from lqmodel.makeup import Makeup
 from lqmodel.points import NOTICE, VERSION_PREFIX
 from lqmodel.roster import Scorer
@@ -44,7 +45,7 @@ from lqmodel.timeline import SCHEMA
 LATEST = "latest"
 FORMAT = 4
 TIMELINE = "timeline.parquet"
-LOOKED_UP = 20_000
+LOOKED_UP = 4_000
 """Rows of a group where single leads are looked up."""
 
 
@@ -192,7 +193,11 @@ class Run:
         """
         if TIMELINE not in self.manifest["files"] or not lead_ids:
             return SCHEMA.empty_table()
-        return pq.read_table(self._held_once(TIMELINE), filters=[("lead_id", "in", list(lead_ids))])
+        return self._shown.rows(lead_ids)
+
+    @cached_property
+    def _shown(self) -> Lookup:
+        return Lookup(self._held_once(TIMELINE), "lead_id")
 
     @cached_property
     def _held(self) -> dict[str, Path]:

@@ -166,7 +166,7 @@ def server() -> Iterator[Path]:
             "fsync": "off",
             "timezone": "UTC",
         }
-        options |= {"jit": "off", "max_connections": 5}
+        options |= {"jit": "off", "max_connections": 40}
         log = folder / "log"
         with log.open("wb") as out:
             process = subprocess.Popen(

@@ -16,6 +16,7 @@ TOLD = {
     "treeshap_large": ("Contributions of ten million rows, in one call", "rows"),
     "features": ("Features", "leads"),
     "counterfactual": ("What would help", "leads in a world"),
+    "web": ("The view with a million leads, 20 people at work", ""),
     "start": ("From the start of a command to its end", ""),
 }
 """Benchmark → title, and what one repetition is counted in."""

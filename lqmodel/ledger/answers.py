@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
-from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, TRANSITIONS
+from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.roster import ID
 from lqmodel.stages import CUSTOMER, LEAD, MQL, RECYCLED, SAL, SALES_READY, SQL, STAGES
 from lqmodel.states import EPISODE
@@ -159,9 +159,8 @@ def answers(con: Connection, handoffs: Sequence[Row], before: int) -> list[Answe
     """Return what had become of each of these rows of `handoffs` before a moment, in their order."""
     leads = sorted({h[ID] for h in handoffs})
     acts = _by_lead(_of(con, select(FEEDBACK), FEEDBACK.c.lead_id, leads))
-    moves = _by_lead(
-        _of(con, select(*(TRANSITIONS.c[n] for n in MOVE_COLUMNS)), TRANSITIONS.c.lead_id, leads)
-    )
+    moved = select(*(TRANSITIONS.c[n] for n in MOVE_COLUMNS)).where(of_any_model(con))
+    moves = _by_lead(_of(con, moved, TRANSITIONS.c.lead_id, leads))
     starts = _by_lead(_of(con, select(*(HANDOFFS.c[n] for n in START_COLUMNS)), HANDOFFS.c.lead_id, leads))
     found, objecting = [], set(suppressed(con))
     for handoff in handoffs:
@@ -183,6 +182,15 @@ def suppressed(con: Connection) -> list[str]:
 
 MOVE_COLUMNS: Final = ("seq", "model", ID, EPISODE, "as_of", "to_stage")
 START_COLUMNS: Final = ("seq", "model", ID, EPISODE, "as_of")
+
+
+def of_any_model(con: Connection) -> ColumnElement[bool]:
+    """Return what holds of each transition: that its model has recorded a run.
+
+    Of a query by lead this makes one that the index answers, which begins with the model; a ledger holds few
+    models, and millions of transitions.
+    """
+    return TRANSITIONS.c.model.in_(list(con.scalars(select(RUNS.c.model).distinct())))
 
 
 def _key(row: Row) -> tuple[str, str, int]:

@@ -15,7 +15,17 @@ from lqmodel.declarations import Stages
 from lqmodel.errors import Refused, listing, nearest
 from lqmodel.files import sha256
 from lqmodel.ledger.accounts import HANDOFF
-from lqmodel.ledger.answers import LIFTED, OBJECTIONS, RETURNED, UNDONE, Row, answers, chunked, standing
+from lqmodel.ledger.answers import (
+    LIFTED,
+    OBJECTIONS,
+    RETURNED,
+    UNDONE,
+    Row,
+    answers,
+    chunked,
+    of_any_model,
+    standing,
+)
 from lqmodel.ledger.chain import Chain, compact
 from lqmodel.ledger.tables import FEEDBACK, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.ledger.tombstones import Tombstones
@@ -222,8 +232,10 @@ def _known(con: Connection, leads: Sequence[str]) -> dict[str, list[_Known]]:
     for table in (TRANSITIONS, HANDOFFS):
         c = table.c
         columns = [c.model, c.lead_id, c.episode, c.as_of, *([c.handoff_id] if table is HANDOFFS else [])]
+        query = select(*columns).order_by(c.seq)
+        query = query.where(of_any_model(con)) if table is TRANSITIONS else query
         for part in chunked(leads):
-            for row in con.execute(select(*columns).where(c.lead_id.in_(part)).order_by(c.seq)):
+            for row in con.execute(query.where(c.lead_id.in_(part))):
                 told = _Known(row.model, row.episode, getattr(row, "handoff_id", None), row.as_of)
                 found.setdefault(row.lead_id, []).append(told)
     return found

@@ -19,12 +19,12 @@ from lqmodel.declarations import Handoffs
 from lqmodel.errors import BadData, CannotWrite
 from lqmodel.files import canonical, write_file
 from lqmodel.ledger.accounts import Given, given
-from lqmodel.ledger.answers import RETURNED, answers, chunked, suppressed
+from lqmodel.ledger.answers import RETURNED, answers, chunked, of_any_model, suppressed
 from lqmodel.ledger.audit import note
 from lqmodel.ledger.chain import Chain
 from lqmodel.ledger.feedback import Feedback, Spoken, Taken, acts, append, check_seen
 from lqmodel.ledger.recording import Recorded, check_order, check_passed, record, unrecorded
-from lqmodel.ledger.report import LoopReport, Moves, report
+from lqmodel.ledger.report import COUNTED, LoopReport, Moves, report
 from lqmodel.ledger.store import Store
 from lqmodel.ledger.tables import FEEDBACK, GENESIS, HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.ledger.tombstones import Tombstones
@@ -122,10 +122,15 @@ class Ledger:
     def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
         """Return what is recorded of a lead, the oldest first; ``entry`` says what each row is."""
         with self.store.reading() as con:
+            queries = {
+                TRANSITIONS: select(TRANSITIONS).where(of_any_model(con)),
+                HANDOFFS: select(HANDOFFS),
+                FEEDBACK: select(FEEDBACK),
+            }
             found = [
                 {"entry": table.name, **row}
-                for table in (TRANSITIONS, HANDOFFS, FEEDBACK)
-                for row in _rows(con, select(table).where(table.c.lead_id == lead_id))
+                for table, query in queries.items()
+                for row in _rows(con, query.where(table.c.lead_id == lead_id))
             ]
         return sorted(found, key=lambda row: row["seq"])
 
@@ -281,14 +286,15 @@ class Ledger:
         now : int
             Microseconds UTC.
         won : callable, optional
-            Rows of `handoffs` → whether each was won within the horizon, as `outcomes.won_within` does.
+            Rows of `handoffs`, of the columns `report.COUNTED` → whether each was won within the horizon, as
+            `outcomes.won_within` does.
         since : int, default 0
             Only handoffs recorded from then on, microseconds UTC.
         """
         h = HANDOFFS.c
-        query = select(HANDOFFS).where(h.model == model, h.recorded_at >= since).order_by(h.seq)
+        query = select(*(h[name] for name in COUNTED)).where(h.model == model, h.recorded_at >= since)
         with self.store.reading() as con:
-            rows = _rows(con, query)
+            rows = [dict(row) for row in con.execute(query.order_by(h.seq)).mappings()]
             told = answers(con, rows, now + 1)
         return report(rows, told, None if won is None else won(rows), now)
 

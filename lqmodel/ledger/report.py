@@ -12,11 +12,28 @@ from lqmodel.ledger.accounts import HANDOFF, JOINED, SAMPLE
 from lqmodel.ledger.answers import REJECTED, STATUSES, TOOK_OVER, Answer, Row
 from lqmodel.metrics import wilson
 from lqmodel.reasons.words import clean, percent
+from lqmodel.roster import ID
 from lqmodel.stages import BANDS
+from lqmodel.states import EPISODE
 
 HOUR: Final = 3_600_000_000
 NO_REASON: Final = "no reason given"
 NO_BAND: Final = "no band"
+COUNTED: Final = (
+    "seq",
+    "kind",
+    "joins",
+    "model",
+    ID,
+    EPISODE,
+    "as_of",
+    "recorded_at",
+    "due_at",
+    "wakes_at",
+    "probability",
+    "band",
+)
+"""Columns of `handoffs` that a report is made of: reasons and facts, by far the most of each row, are none."""
 
 
 @dataclass(frozen=True)

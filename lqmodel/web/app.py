@@ -41,6 +41,7 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
     @asynccontextmanager
     async def alive(app: FastAPI) -> AsyncIterator[None]:
         ledger.store.keep_open()
+        view.warm()
         yield
         view.asks.close()
         ledger.store.close()
@@ -48,7 +49,7 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
     app = FastAPI(title="lqmodel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=alive)
     app.state.view = view
     # an error of the run is told at the start, not to the first reader
-    view.asks.warm(view.shown().run)
+    view.shown()
     for part in (entering, working, overseeing):
         app.include_router(part.router)
 

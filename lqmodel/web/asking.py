@@ -26,9 +26,10 @@ from lqmodel.policies import compare_policies, kept
 from lqmodel.reasons import ColumnWords, Help, LeadExplanation
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
+from lqmodel.web.board import Board, Handed
 from lqmodel.web.choosing import Choices, Worth, choices_among
-from lqmodel.web.desk import STRONGEST, Handed
-from lqmodel.web.kept import Jobs, Kept
+from lqmodel.web.desk import STRONGEST
+from lqmodel.web.kept import Jobs, Kept, Lasting
 from lqmodel.web.shown import Shown
 
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
@@ -68,8 +69,9 @@ class Asks:
         self._compared: Jobs[Comparison] = Jobs(self._background)
         self._nurturing: Jobs[NurtureList] = Jobs(self._background, len(NAMES))
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
+        self._loops: Lasting[LoopReport] = Lasting()
         self._helps: Kept[Help] = Kept()
-        self._choices: Kept[tuple[Mapping[str, Handed], Choices]] = Kept(100)
+        self._choices: Kept[Choices] = Kept(100)
         self._pictures: Kept[str] = Kept(1_000)
         self._worded: Kept[dict[str, Any]] = Kept()
 
@@ -116,19 +118,15 @@ class Asks:
 
     def choices(
         self,
-        handed: Mapping[str, Handed],
+        handed: Board,
         mine: Sequence[Handed],
         shown: Shown,
         owner: str | None,
         language: Language,
     ) -> Choices:
-        """Return by what the handoffs of an owner (None: all) can be cut; the same as long as nothing changed."""
-        key = (owner, shown.run.run_id, language.name)
-        known = self._choices.known(key)
-        if known is None or known[0] is not handed:
-            found = choices_among(mine, shown, self.segments(shown.run, language))
-            known = self._choices.put(key, (handed, found))
-        return known[1]
+        """Return by what the handoffs of an owner (None: all) can be cut; the same as long as the same are handed over."""
+        key = (owner, shown.run.run_id, language.name, handed.grain)
+        return self._choices.get(key, lambda: choices_among(mine, shown, self.segments(shown.run, language)))
 
     def picture(self, seq: int, told: LeadExplanation) -> str:
         """Return the waterfall of a recorded handoff, as SVG."""
@@ -203,14 +201,15 @@ class Asks:
         """Return what sales did with handoffs, and what came of them as far as that is known already.
 
         Outcomes are read from the sources in the background, once for a run; whether they still are is the
-        second value.
+        second value. Of many handoffs the figures may be as old as `Lasting` says.
         """
         name = str(run.manifest["model"]["name"])
         try:
-            won = self._outcomes.get((run.run_id,), lambda: self._won(name), wait)
+            won, working = self._outcomes.get((run.run_id,), lambda: self._won(name), wait), False
         except TimeoutError:
-            return self._ledger.report(name, now), True
-        return self._ledger.report(name, now, won), False
+            won, working = None, True
+        key = (run.run_id, working)
+        return self._loops.get(key, now, lambda: self._ledger.report(name, now, won)), working
 
     def rivals(self, run: Run, now: int, wait: float = PATIENCE) -> tuple[Rival, ...]:
         """Return the registered models that bear an alias; none where there is no registry, or it is slow to answer."""
@@ -253,9 +252,10 @@ class Asks:
         """Begin nothing new in the background."""
         self._background.shutdown(wait=True, cancel_futures=True)
 
-    def warm(self, run: Run) -> None:
-        """Load the model beforehand, so that the first reader does not wait for it."""
+    def warm(self, run: Run, read: Callable[[], object]) -> None:
+        """Load the model beforehand, and what else is read; what fails, fails again for who asks for it."""
         self._background.submit(self.bundle, run)
+        self._background.submit(read)
 
     def _nurture(self, folder: Path, language: Language) -> NurtureList:
         run = Run.open(folder)  # with tables of its own, which go when this is done

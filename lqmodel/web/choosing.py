@@ -10,7 +10,7 @@ import numpy as np
 from lqmodel.declarations.stages import Value
 from lqmodel.stages import STAGES
 from lqmodel.stages.solving import gains
-from lqmodel.web.desk import Handed
+from lqmodel.web.board import Handed
 from lqmodel.web.shown import Shown
 
 MOST = 30

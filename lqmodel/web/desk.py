@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -14,6 +14,7 @@ from lqmodel.ledger.accounts import HANDOFF, JOINED
 from lqmodel.ledger.tables import ERASURES, FEEDBACK, HANDOFFS, TRANSITIONS
 from lqmodel.roster import ID
 from lqmodel.scores import CREATED_AT, LOOKED_AT
+from lqmodel.web.board import Board, Handed
 from lqmodel.web.people import Person
 
 FRESH = 60_000_000
@@ -36,62 +37,21 @@ class _Upto:
         # looks at pages are entries as well, and change nothing here
         return cls(max(map(newest, (HANDOFFS, TRANSITIONS, FEEDBACK))), newest(ERASURES), now)
 
-    def same(self, other: _Upto) -> bool:
-        return (self.seq, self.erased, self.now // FRESH) == (other.seq, other.erased, other.now // FRESH)
+    def holds(self, other: _Upto) -> bool:
+        """Whether nothing is new at the other look: many look at once, and the later one may be here first."""
+        if self.erased != other.erased or self.is_set_back(other):
+            return False
+        return self.seq >= other.seq and self.now // FRESH >= other.now // FRESH
+
+    def is_set_back(self, other: _Upto) -> bool:
+        """Whether the other look was made by a clock that was set back since, and not just a moment before."""
+        return self.now - other.now > FRESH
 
 
 STRONGEST = 2
 """Reasons that a line shows."""
 _NO_LEVELS = (ID, LOOKED_AT, CREATED_AT)
 _NOTHING = _Upto(0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Handed:
-    """A handoff, as a line of the worklist: the last one of its lead.
-
-    Attributes
-    ----------
-    lead_id, who : str
-        The lead, and its display columns in one text; the id where there are none.
-    owner : str or None
-    status : str
-        One of `ledger.STATUSES`.
-    overdue : bool
-    handed_at : int
-        Microseconds UTC.
-    due_at : int or None
-    probability, low, high : float or None
-        As they were handed over; None by points.
-    reasons : tuple of str
-        The strongest, for the lead.
-    seq : int
-        Of the ledger's entry.
-    language : str
-        In which it was frozen; empty by points.
-    levels : tuple of (str, str)
-        Its categories: column and level.
-    account : str or None
-    joined : bool
-        Whether another lead of the account stands for it: then the worklist leaves it out.
-    """
-
-    lead_id: str
-    who: str
-    owner: str | None
-    status: str
-    overdue: bool
-    handed_at: int
-    due_at: int | None
-    probability: float | None
-    low: float | None
-    high: float | None
-    reasons: tuple[str, ...]
-    seq: int = 0
-    language: str = ""
-    levels: tuple[tuple[str, str], ...] = ()
-    account: str | None = None
-    joined: bool = False
 
 
 class Desk:
@@ -105,28 +65,30 @@ class Desk:
         self.ledger = ledger
         self._lock = threading.Lock()
         self._upto = _NOTHING
-        self._held: dict[str, Handed] = {}
+        self._board = Board({})
 
-    def handed(self, now: int) -> Mapping[str, Handed]:
+    def handed(self, now: int) -> Board:
         """Return lead → its last handoff."""
         if not self.ledger.exists():
-            return {}
+            return Board({})
         with self.ledger.store.reading() as con:
             upto = _Upto.of(con, now)
-        if upto.same(self._upto):
-            return self._held
+        if self._upto.holds(upto):
+            return self._board
         with self._lock:
-            if not upto.same(self._upto):
+            if not self._upto.holds(upto):
                 leads = self._touched(upto)
-                fresh = self._read(now, leads)
-                kept = {} if leads is None else {k: v for k, v in self._held.items() if k not in leads}
-                self._held, self._upto = kept | fresh, upto
-            return self._held
+                upto = upto if leads is None else replace(upto, now=max(upto.now, self._upto.now))
+                fresh = self._read(upto.now, leads)
+                board = self._board
+                self._board = Board(fresh, board.grain + 1) if leads is None else board.changed(leads, fresh)
+                self._upto = upto
+            return self._board
 
-    def _touched(self, upto: _Upto) -> list[str] | None:
+    def _touched(self, upto: _Upto) -> set[str] | None:
         """Return the leads of which anything may have changed; None where it may be any."""
         last = self._upto
-        if last.seq == 0 or upto.erased != last.erased or upto.now < last.now:
+        if last.seq == 0 or upto.erased != last.erased or last.is_set_back(upto):
             return None
         h = HANDOFFS.c
         leads: set[str] = set()
@@ -134,19 +96,21 @@ class Desk:
             for table in (HANDOFFS, TRANSITIONS, FEEDBACK):
                 leads.update(con.scalars(select(table.c.lead_id).where(table.c.seq > last.seq)))
             leads.update(con.scalars(select(h.lead_id).where(h.due_at >= last.now, h.due_at <= upto.now)))
-        return sorted(leads)
+        return leads
 
-    def _read(self, now: int, leads: list[str] | None) -> dict[str, Handed]:
-        rows = sorted(self.ledger.handoffs(now, leads=leads), key=lambda row: row["seq"])
+    def _read(self, now: int, leads: set[str] | None) -> dict[str, Handed]:
+        with self.ledger.store.reading() as con:
+            # what was said a moment after this look began, and is there already, counts as well
+            said = con.scalar(select(FEEDBACK.c.known_at).order_by(FEEDBACK.c.seq.desc()).limit(1)) or 0
+        rows = sorted(self.ledger.handoffs(max(now, said), leads=leads), key=lambda row: row["seq"])
         return {r["lead_id"]: _handed(r) for r in rows if r["kind"] in (HANDOFF, JOINED)}
 
     def colleagues(self, person: Person, of: Handed | None, now: int) -> list[Handed]:
         """Return the other handed leads of an account that a person may see: the one that stands for it first."""
         if of is None or of.account is None:
             return []
-        others = (h for h in self.handed(now).values() if h.account == of.account and h.lead_id != of.lead_id)
-        seen = (h for h in others if person.sees_all or h.owner == person.owner)
-        return sorted(seen, key=lambda h: (h.joined, h.seq))
+        others = [h for h in self.handed(now).of_account(of.account) if h.lead_id != of.lead_id]
+        return [h for h in others if person.sees_all or h.owner == person.owner]
 
     def owns(self, person: Person, lead_id: str, now: int) -> bool:
         """Whether a person may see a lead: everybody's, or one whose last handoff is theirs."""

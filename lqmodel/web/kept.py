@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
+TIMES: Final = 20
+QUICK: Final = 0.25
+"""How many times as long as it took a `Lasting` answer stands, and from how many seconds on."""
 KEPT: Final = 5_000
 """Answers of a kind that are kept, where nothing else is said."""
 
@@ -43,6 +47,32 @@ class Kept(Generic[T]):
         with self._lock:
             if self._held.get(key) is answer:
                 del self._held[key]
+
+
+class Lasting(Generic[T]):
+    """An answer that takes long to work out stands for a while, so that who asks often slows nobody else down.
+
+    It stands `TIMES` as long as it took, and not at all where that was quick; one at a time is worked out.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._key: tuple[Any, ...] | None = None
+        self._held: tuple[T, int, int] | None = None
+
+    def get(self, key: tuple[Any, ...], now: int, make: Callable[[], T]) -> T:
+        """Return what was worked out lately for this key, else work it out; ``now`` in microseconds."""
+        with self._turn:
+            if self._held is not None and self._key == key:
+                answer, made, stands = self._held
+                if 0 <= now - made < stands:
+                    return answer
+            began = time.perf_counter()
+            answer = make()
+            took = time.perf_counter() - began
+            stands = 0 if took < QUICK else round(took * TIMES * 1_000_000)
+            self._key, self._held = key, (answer, now, stands)
+            return answer
 
 
 class Jobs(Generic[T]):

@@ -17,7 +17,8 @@ from lqmodel.scores import SCORED
 from lqmodel.stages import LEAD, MQL, STAGES
 from lqmodel.web.acts import NOTHING, Said
 from lqmodel.web.asking import Asks
-from lqmodel.web.desk import Handed, who
+from lqmodel.web.board import Handed
+from lqmodel.web.desk import who
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown, named

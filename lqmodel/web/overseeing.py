@@ -87,7 +87,7 @@ def users(view: Seen, signed: Administers) -> Response:
 @router.post("/users/role")
 def give_role(view: Seen, signed: ChangesPeople, name: Short, role: Short) -> Response:
     """Give somebody another role; one's own stays, so that somebody can always undo it."""
-    _check_other(signed, name)
+    _check_other(view, signed, name)
     view.people.give_role(name, role)
     view.trail.did(signed.person.name, "role", {"name": name, "role": role}, view.clock())
     return to("/users")
@@ -96,15 +96,17 @@ def give_role(view: Seen, signed: ChangesPeople, name: Short, role: Short) -> Re
 @router.post("/users/disable")
 def disable(view: Seen, signed: ChangesPeople, name: Short) -> Response:
     """Shut somebody out, at once."""
-    _check_other(signed, name)
+    _check_other(view, signed, name)
     view.people.disable(name)
     view.trail.did(signed.person.name, "disable", {"name": name}, view.clock())
     return to("/users")
 
 
-def _check_other(signed: Session, name: str) -> None:
+def _check_other(view: View, signed: Session, name: str) -> None:
     if name == signed.person.name:
         raise HTTPException(403)
+    if all(person.name != name for person in view.people.all()):
+        raise HTTPException(404)
 
 
 @router.get("/audit")

@@ -11,9 +11,14 @@ from fastapi import FastAPI
 
 from lqmodel.errors import CannotWrite
 
+WAITING = 128
+"""Calls that may wait before the server answers."""
+
 
 def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound; port 0 takes a free one.
+    """Return a socket that listens; port 0 takes a free one.
+
+    Whoever calls before there is a server waits for it, so that an address can be told at once.
 
     Raises
     ------
@@ -25,6 +30,7 @@ def listening(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(WAITING)
     except OSError as error:
         bound.close()
         raise CannotWrite(
@@ -60,7 +66,6 @@ class Server:
         self._thread = threading.Thread(target=self._server.run, args=([self._bound],), daemon=True)
 
     def __enter__(self) -> Server:
-        self._bound.listen(128)  # whoever calls before it answers waits
         self._thread.start()
         return self
 

@@ -62,6 +62,10 @@ class View:
             lstrip_blocks=True,
         )
 
+    def warm(self) -> None:
+        """Read the model and the handoffs beforehand, so that the first reader does not wait for them."""
+        self.asks.warm(self.shown().run, lambda: self.desk.handed(self.clock()))
+
     @property
     def login_cookie(self) -> str:
         """Name of the cookie that the form of signing in is held against."""

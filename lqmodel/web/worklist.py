@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from lqmodel.languages import Language
 from lqmodel.ledger import STATUSES
 from lqmodel.web.asking import Asks
+from lqmodel.web.board import Board, Handed
 from lqmodel.web.choosing import Segments, Worth, segment_key
-from lqmodel.web.desk import Handed
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown
@@ -115,7 +115,7 @@ class Worklist:
 def worklist(
     frame: Frame,
     person: Person,
-    handed: Mapping[str, Handed],
+    handed: Board,
     shown: Shown,
     wanted: Wanted,
     now: int,
@@ -123,8 +123,7 @@ def worklist(
 ) -> Worklist:
     """Return one page of the handoffs that a person may see."""
     language, run = frame.language, shown.run
-    ours = (h for h in handed.values() if not h.joined)
-    mine = [h for h in ours if person.sees_all or h.owner == person.owner]
+    mine = handed.lines if person.sees_all else handed.of(person.owner)
     whose = None if person.sees_all else person.owner
     choices = asks.choices(handed, mine, shown, whose, language)
     worth = asks.worth(run)

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lqmodel.web.kept import Jobs, Kept
+from lqmodel.web import kept as keeping
+from lqmodel.web.kept import TIMES, Jobs, Kept, Lasting
 
 SOON = 5.0
 
@@ -63,3 +64,24 @@ def test_work_that_failed_says_so_and_begins_again(pool: ThreadPoolExecutor) -> 
     with pytest.raises(OSError, match="away"):
         jobs.get(("a",), fails, SOON)
     assert jobs.get(("a",), lambda: 7, SOON) == 7
+
+
+@pytest.mark.parametrize(("took", "asked_for"), [(0.1, 3), (1.0, 1)])
+def test_what_took_long_stands_for_a_while(
+    took: float, asked_for: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, made = [0.0], []
+
+    def work() -> int:
+        clock[0] += took
+        made.append(1)
+        return len(made)
+
+    monkeypatch.setattr(keeping.time, "perf_counter", lambda: clock[0])
+    lasting: Lasting[int] = Lasting()
+    for now in (0, 1, TIMES * 1_000_000 - 1):
+        lasting.get(("a",), now, work)
+    assert len(made) == asked_for
+    assert lasting.get(("a",), TIMES * 1_000_000, work) == asked_for + 1, "its time is over"
+    assert lasting.get(("b",), TIMES * 1_000_000, work) == asked_for + 2, "another question"
+    assert lasting.get(("b",), 0, work) == asked_for + 3, "a clock that was set back"
