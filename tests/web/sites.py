@@ -8,16 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 from nights import NOW, write_night
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+import lqmodel.web.people
 from lqmodel.ledger import Ledger, Spoken
 from lqmodel.web import Config, People, Person, Server, create_app
 
 NASTY = "<img src=x onerror=alert(1)>"
 PASSWORD = "correct horse battery"
 SPOKEN = Spoken(("no_budget", "no_reply"), ("budget", "need"))
+QUICK = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+"""Slow hashes are for real passwords."""
 WHO = {"ann": "seller", "ben": "seller", "max": "marketer", "mia": "manager", "ada": "admin"}
 
 
@@ -82,6 +88,11 @@ def serving(ledger: Ledger, folder: Path, **changed: Any) -> Iterator[Site]:
     run = write_night(folder / "runs", 2, stages, previous=first, owners=owners, probability=chance)
     ledger.record(run, NOW)
     people = People(ledger.store)
+    with mock.patch.object(lqmodel.web.people, "_hasher", return_value=QUICK):
+        yield from _served(ledger, folder, people, changed)
+
+
+def _served(ledger: Ledger, folder: Path, people: People, changed: dict[str, Any]) -> Iterator[Site]:
     for name, role in WHO.items():
         people.add(Person(name, role, name), PASSWORD)
     config = replace(Config(folder / "runs" / "latest", SPOKEN), **changed)

@@ -26,7 +26,7 @@ from lqmodel.rights import access
 from lqmodel.runs import Run
 from lqmodel.web import ROLES, Config, Person, Server, create_app
 from lqmodel.web.desk import Desk
-from lqmodel.web.people import ABSOLUTE, IDLE, USERS
+from lqmodel.web.people import ABSOLUTE, IDLE, USERS, _hasher
 
 on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 """Of tests that nothing in the store can make fail."""
@@ -311,6 +311,11 @@ def test_signing_out_and_being_shut_out_end_it_at_once(site: Site) -> None:
     site.people.disable("ben")
     assert ben.get("/handoffs").url.path == "/login"
     assert site.people.sign_in("ben", PASSWORD, site.now) is None
+
+
+def test_passwords_are_hashed_slowly() -> None:
+    """Not with `sites.QUICK`."""
+    assert "$m=65536,t=3,p=4$" in _hasher().hash(PASSWORD)
 
 
 def test_people_are_kept_safely(site: Site) -> None:
