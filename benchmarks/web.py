@@ -49,7 +49,7 @@ class Load:
 
 
 FULL = Load(Size(leads=1_000_000, trained=5_000, simulated=50_000, users=20, bar=0.25), 60.0, 1.0)
-QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.05), 3.0, 0.1)
+QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.06), 3.0, 0.1)
 
 
 @dataclass(frozen=True)

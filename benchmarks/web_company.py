@@ -7,6 +7,7 @@ a page reads is as it is in any run, and takes minutes to make.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ learning_rate = 0.1
 repeats = 1
 folds = 3
 """
-SIGNED = "[handoffs]\nat_most_moving = 0.15\n"
+SIGNED = re.compile(r"\[handoffs\]\n.*?(?=\[agreement\])", re.DOTALL)
 CAPACITY = 'capacity = { per_week = 100 }\npromote_any = ["asked_for_proposal", "asked_for_demo", "asked_for_consultation"]'
 THRESHOLD = "at_least = {bar}"
 PASSWORD = "correct horse battery"
@@ -113,10 +114,10 @@ def _declare(root: Path, people: list[Person], bar: float) -> None:
     shutil.rmtree(root / "models" / "agreements")
     model = root / "models" / "lead_conversion.toml"
     text = model.read_text(encoding="utf-8").replace('test = "120d"', 'test = "60d"')
-    assert SIGNED in text
+    assert SIGNED.search(text)
     assert CAPACITY in text
     sellers = ", ".join(f'"{p.owner}"' for p in people if not p.sees_all)
-    text = text.replace(SIGNED, "").replace(CAPACITY, THRESHOLD.format(bar=bar))
+    text = SIGNED.sub("", text).replace(CAPACITY, THRESHOLD.format(bar=bar))
     model.write_text(text + RULES.format(people=sellers), encoding="utf-8")
 
 
