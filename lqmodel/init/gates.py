@@ -54,8 +54,8 @@ def kind_of(called: str) -> str | None:
 
     >>> kind_of("demo requested"), kind_of("contact form"), kind_of("social engagement"), kind_of("page view")
     ('raised', 'form', 'interest', None)
-    >>> kind_of("proposal sent") is None, kind_of("unsubscribe")
-    (True, 'opted_out')
+    >>> kind_of("proposal sent"), kind_of("unsubscribe")
+    ('interest', 'opted_out')
     """
     if found(called, OPTED_OUT):
         return "opted_out"
