@@ -49,7 +49,7 @@ class Load:
 
 
 FULL = Load(Size(leads=1_000_000, trained=5_000, simulated=50_000, users=20, bar=0.25), 60.0, 1.0)
-QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.06), 3.0, 0.1)
+QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.1), 3.0, 0.1)
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ def measure(root: Path, load: Load, run: Run) -> Outcome:
             case = f"{load.size.users} people, {f'{think:g} s' if think else 'no time'} to think"
             pages += _pages(case, found)
             told.append(f"{case}: {len(found) / taken:.0f} requests/s")
+        for user in users:
+            user.close()
     wrong += [problem for user in users for problem in user.wrong]
     wrong += _lost(
         [token for user in users for token in user.acknowledged], _acts(ledger.store)[len(before) :]

@@ -86,6 +86,10 @@ class User:
                 self._wire.close()
             self._think(think)
 
+    def close(self) -> None:
+        """Close the browser."""
+        self._wire.close()
+
     def _do(self, what: str, think: float) -> None:
         if what == "filtered":
             self._list(what, self._random.choice(FILTERS))

@@ -16,7 +16,7 @@ TOLD = {
     "treeshap_large": ("Contributions of ten million rows, in one call", "rows"),
     "features": ("Features", "leads"),
     "counterfactual": ("What would help", "leads in a world"),
-    "web": ("The view with a million leads, 20 people at work", ""),
+    "web": ("The view, with twenty people at work over a million scored leads", ""),
     "start": ("From the start of a command to its end", ""),
 }
 """Benchmark → title, and what one repetition is counted in."""
@@ -44,6 +44,8 @@ def speed_page() -> str:
 def measured(name: str) -> str:
     """Return the table of a benchmark: a line for each case, a column for each peer; below it the machine."""
     found = results(name)
+    if "p95" in found[0]:
+        return _answered(found)
     peers = list(dict.fromkeys(one["peer"] for one in found))
     rows = []
     for case in dict.fromkeys(one["case"] for one in found):
@@ -58,6 +60,21 @@ def measured(name: str) -> str:
         )
     machines = " ".join(dict.fromkeys(f"{one['machine']}." for one in found))
     return table(["", "lqmodel", *(f"beside {peer}" for peer in peers)], rows) + f"\n\n{machines}"
+
+
+def _answered(found: list[dict[str, Any]]) -> str:
+    """Return the table of a server's pages: how long they took, and how large they were."""
+    rows = [
+        [
+            one["case"],
+            f"{one['n']:,}",
+            *(f"{one[q] * 1000:.0f} ms" for q in ("p50", "p95", "p99")),
+            f"{one['bytes']:,}",
+        ]
+        for one in found
+    ]
+    machines = " ".join(dict.fromkeys(f"{one['machine']}." for one in found))
+    return table(["", "requests", "half within", "95 of 100", "99 of 100", "bytes"], rows) + f"\n\n{machines}"
 
 
 def _time(one: dict[str, Any], unit: str) -> str:

@@ -46,15 +46,14 @@ class Shown:
             name: run.table[name].combine_chunks() for name in BRIEF if name in run.table.column_names
         }
         self._briefs: dict[str, Brief] = {}
-        self._table = run.table.combine_chunks()
-        self._ids = _Ids(self._table[ID].chunk(0) if len(self._table) else pa.array([], pa.string()))
+        self._ids = _Ids(run.table[ID].combine_chunks())
 
     def row(self, lead_id: str) -> dict[str, Any] | None:
         """Return what the run says of a lead; None where it does not hold it."""
         at = self._at(lead_id)
         if at is None:
             return None
-        return dict(self._table.slice(at, 1).to_pylist()[0])
+        return dict(self.run.table.slice(at, 1).to_pylist()[0])
 
     def who(self, lead_id: str) -> str:
         """Return a lead as people know it; its id where the run holds no name."""
