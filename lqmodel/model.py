@@ -12,6 +12,7 @@ from lqmodel.asof import parse_as_of
 from lqmodel.bundle import Bundle
 from lqmodel.counterfactual import NEAREST, NurtureList, nurture, what_would_help
 from lqmodel.errors import UsageError
+from lqmodel.languages import Language
 from lqmodel.lookback import explain_run
 from lqmodel.roster import Scorer
 from lqmodel.runs import Run
@@ -100,7 +101,7 @@ class Model:
         """
         folder = self.root if root is None else Path(root)
         settings, when = Settings.read(), moment(self.bundle, as_of)
-        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        spoken = self._spoken(language, settings)
         from lqmodel.ledger import Ledger
 
         return score(
@@ -132,7 +133,7 @@ class Model:
         previous : Scores or Run, optional
             The scoring before, for what changed; of a run that was written, default is the one beside it.
         """
-        spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
+        spoken = self._spoken(language, Settings.read())
         if previous is None and isinstance(scores, Run):
             return explain_run(self.bundle, scores, lead_id, spoken)
         return explain_lead(self.bundle, scores, lead_id, spoken, previous)
@@ -149,7 +150,7 @@ class Model:
         """
         from lqmodel.explaining import explain_scores, explain_snapshots
 
-        spoken = Settings.read().language_of(language, self.bundle.declarations.model.language)
+        spoken = self._spoken(language, Settings.read())
         if isinstance(leads, Snapshots):
             return explain_snapshots(self.bundle, leads, spoken)
         return explain_scores(self.bundle, leads, spoken)
@@ -177,7 +178,7 @@ class Model:
             As in `predict`.
         """
         folder, settings = self.root if root is None else Path(root), Settings.read()
-        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        spoken = self._spoken(language, settings)
         acts = acts_before(folder, self.bundle.declarations.name, scores.as_of)
         return what_would_help(self.bundle, folder, sources, scores, lead_ids, settings.threads, spoken, acts)
 
@@ -202,7 +203,7 @@ class Model:
             As in `predict`.
         """
         folder, settings = self.root if root is None else Path(root), Settings.read()
-        spoken = settings.language_of(language, self.bundle.declarations.model.language)
+        spoken = self._spoken(language, settings)
         acts = acts_before(folder, self.bundle.declarations.name, scores.as_of)
         objecting = objecting_now(folder)
         return nurture(self.bundle, folder, sources, scores, most, settings.threads, spoken, acts, objecting)
@@ -240,6 +241,9 @@ class Model:
         if self.trained is not None:
             return compare_policies(self.bundle, self.trained.evaluated.held_out, asked)
         return compare_policies(self.bundle, kept(self.bundle, Settings.read().state_of(self.root)), asked)
+
+    def _spoken(self, language: str | None, settings: Settings) -> Language:
+        return settings.language_of(language, self.bundle.declarations.model.language)
 
     def save(self, folder: Path | str) -> Path:
         """Write the bundle as a folder."""

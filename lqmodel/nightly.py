@@ -119,7 +119,7 @@ def record(run: Run, root: Path, now: int) -> tuple[Recorded, ...]:
     Refused, UsageError, BadData
         As in `Ledger.record`.
     """
-    file = _model_file(root, str(run.manifest["model"]["name"]))
+    file = _model_file(root, run.model_name)
     if file is not None:
         model = load_model(file)
     else:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from lqmodel.errors import BadData
 from lqmodel.files import append_lines, canonical, sha256
-from lqmodel.ledger.accounts import JOINED, NOT_GIVEN, Given
+from lqmodel.ledger.accounts import JOINED, Given, given_json
 from lqmodel.roster import ID
 from lqmodel.runs import Run
 from lqmodel.scores import SUPPRESSED
@@ -96,7 +96,7 @@ def outbox(
     withheld = joined = 0
     for each in reversed(list(_and_before(run))):
         for handoff in each.handoffs():
-            key = key_of(str(each.manifest["model"]["name"]), each.manifest["as_of"], handoff[ID])
+            key = key_of(each.model_name, each.manifest["as_of"], handoff[ID])
             told = given.get((each.as_of or 0, handoff[ID]))
             if key in done or key in found:
                 continue
@@ -105,7 +105,7 @@ def outbox(
             elif told is not None and told.kind == JOINED:
                 joined += 1
             else:
-                found[key] = {"key": key, **handoff, **(NOT_GIVEN if told is None else told.to_json())}
+                found[key] = {"key": key, **handoff, **given_json(told)}
     return Outbox(tuple(found.values()), withheld, joined)
 
 

@@ -232,6 +232,11 @@ class Run:
             )
         return Run.open(found[0])
 
+    @property
+    def model_name(self) -> str:
+        """The declared name of the model, or points table, that made it."""
+        return str(self.manifest["model"]["name"])
+
     def handoffs(self) -> list[dict[str, Any]]:
         """The handoffs of this run, the likeliest first."""
         data = self._verified("handoffs.jsonl").read_bytes()
@@ -276,7 +281,7 @@ def previous_run(out: Path, scorer: Scorer, as_of: int | None) -> Run | None:
     earlier = [
         r
         for r in runs
-        if r.manifest["model"]["name"] == scorer.declarations.name and r.as_of is not None and r.as_of < as_of
+        if r.model_name == scorer.declarations.name and r.as_of is not None and r.as_of < as_of
     ]
     return max(earlier, key=lambda r: (r.as_of or 0, r.run_id), default=None)
 
@@ -354,7 +359,7 @@ def _is_newest(run: Run, latest: Path) -> bool:
     now = Run.open(latest)
     if now.folder == run.folder:
         return False
-    comparable = now.manifest["model"]["name"] == run.manifest["model"]["name"] and now.as_of and run.as_of
+    comparable = now.model_name == run.model_name and now.as_of and run.as_of
     return not comparable or (run.as_of or 0) >= (now.as_of or 0)
 
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import functools
 import json
-import random
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from killed_ledger import NOW, SMALL, dying_at, forked
+from killed_ledger import NOW, SMALL, Job, in_peace, killed
 from sqlalchemy import select
 
 from lqmodel.errors import LqmodelError
@@ -107,43 +105,15 @@ def main() -> None:
     said = batches(run)
     addresses = iter(json.loads((folder / "stores.json").read_text()))
     peaceful = Ledger(next(addresses), folder / "peace-said")
-    peaceful.record(run, NOW)
-    started = time.monotonic()
-    for batch in said:
-        say(peaceful, batch)
-    lasts = (time.monotonic() - started) / len(said)
-    rng = random.Random(0)
-    wrong: list[str] = []
-    ends: Counter[str] = Counter()
-    hits = step = 0
-    while hits < kills:
-        try:
-            ledger = Ledger(next(addresses), folder / f"said{hits}")
-        except StopIteration:
-            wrong.append(f"only {hits} of {kills} kills hit")
-            break
+
+    def begin(ledger: Ledger) -> None:
         ledger.record(run, NOW)
-        before: list[list[Feedback]] = []
-        for batch in said:
-            step += 1
-            at_step = step % 2 == 0
-            prepare = functools.partial(dying_at, rng.randint(1, 40)) if at_step else int
-            after = None if at_step else rng.uniform(0, 1.5 * lasts)
-            address = ledger.store.url.render_as_string(hide_password=False)
-            work = functools.partial(_said_there, address, folder / f"said{hits}", batch)
-            ended = forked(work, prepare, after)
-            ends[("at a step: " if at_step else "at a moment: ") + ended] += 1
-            hits += ended in ("killed", "told")
-            wrong += [f"{step} {ended}: {p}" for p in problems(ledger, before, batch, ended)]
-            for _ in range(2):
-                say(ledger, batch)
-            wrong += [f"{step} again: {p}" for p in problems(ledger, before, batch, "done")]
-            before.append(batch)
-    json.dump({"kills": hits, "ends": ends, "problems": wrong, "seconds": lasts}, sys.stdout)
 
-
-def _said_there(address: str, state: Path, batch: list[Feedback]) -> None:
-    say(Ledger(address, state), batch)
+    begin(peaceful)
+    lasts = in_peace(functools.partial(say, peaceful), said)
+    json.dump(
+        killed(Job("said", said, lasts, 40, begin, say, problems), folder, addresses, kills), sys.stdout
+    )
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Engine
@@ -29,6 +30,7 @@ from lqmodel.ledger import Ledger, chain
 from lqmodel.ledger.tables import HANDOFFS, RUNS, TRANSITIONS
 from lqmodel.runs import Run
 
+T = TypeVar("T")
 NOW = 10**15
 SMALL = 40  # rows of a batch, so that there are many steps to be killed at
 
@@ -60,11 +62,6 @@ def dying_at(step: int) -> None:
         keep(*arguments)
 
     Ledger._keep = counted_keep  # type: ignore[method-assign]
-
-
-def recorded(address: str, state: Path, run: Run, prepare: Callable[[], object], after: float | None) -> str:
-    """Record in a fork that may be killed; return how it ended, as in `forked`."""
-    return forked(lambda: Ledger(address, state).record(run, NOW), prepare, after)
 
 
 def forked(work: Callable[[], object], prepare: Callable[[], object], after: float | None) -> str:
@@ -129,47 +126,90 @@ def problems(
             yield str(error)
 
 
+@dataclass(frozen=True)
+class Job(Generic[T]):
+    """What is killed: a name, the items that are written one after the other, how, and how one looks for problems.
+
+    ``lasts`` is how long an item takes in peace, in seconds, and ``steps`` about how many statements it needs.
+    """
+
+    name: str
+    items: Sequence[T]
+    lasts: float
+    steps: int
+    begin: Callable[[Ledger], object]
+    write: Callable[[Ledger, T], object]
+    problems: Callable[[Ledger, list[T], T, str], Iterator[str]]
+
+
+def killed(job: Job[T], folder: Path, addresses: Iterator[str], kills: int) -> dict[str, Any]:
+    """Write all items into one empty store after the other, and kill the writer at a step or a moment of each."""
+    rng = random.Random(0)
+    wrong: list[str] = []
+    ends: Counter[str] = Counter()
+    hits = step = 0
+    while hits < kills:
+        state = folder / f"{job.name}{hits}"
+        try:
+            ledger = Ledger(next(addresses), state)
+        except StopIteration:
+            wrong.append(f"only {hits} of {kills} kills hit")
+            break
+        job.begin(ledger)
+        address = ledger.store.url.render_as_string(hide_password=False)
+        before: list[T] = []
+        for item in job.items:
+            step += 1
+            at_step = step % 2 == 0
+            prepare = functools.partial(dying_at, rng.randint(1, job.steps)) if at_step else int
+            after = None if at_step else rng.uniform(0, 1.5 * job.lasts)
+            work = functools.partial(_write, job, address, state, item)
+            ended = forked(work, prepare, after)
+            ends[("at a step: " if at_step else "at a moment: ") + ended] += 1
+            hits += ended in ("killed", "told")
+            wrong += [f"{step} {ended}: {p}" for p in job.problems(ledger, before, item, ended)]
+            for _ in range(2):
+                job.write(ledger, item)
+            wrong += [f"{step} again: {p}" for p in job.problems(ledger, before, item, "done")]
+            before.append(item)
+    return {"kills": hits, "ends": ends, "problems": wrong, "seconds": job.lasts}
+
+
+def _write(job: Job[T], address: str, state: Path, item: T) -> None:
+    job.write(Ledger(address, state), item)
+
+
+def in_peace(write: Callable[[T], object], items: Sequence[T]) -> float:
+    """Write all items, and return how long one takes, in seconds."""
+    started = time.monotonic()
+    for item in items:
+        write(item)
+    return (time.monotonic() - started) / len(items)
+
+
+def nothing(_: Ledger) -> None:
+    """Begin with nothing."""
+
+
 def main() -> None:
     folder, kills = Path(sys.argv[1]), int(sys.argv[2])
     chain.BATCH = SMALL
     runs = [Run.open(p) for p in sorted(folder.glob("1970-*"))]
     addresses = iter(json.loads((folder / "stores.json").read_text()))
     peaceful = Ledger(next(addresses), folder / "peace")
-    started = time.monotonic()
-    for run in runs:
-        peaceful.record(run, NOW)
-    lasts = (time.monotonic() - started) / len(runs)
+
+    def write(ledger: Ledger, run: Run) -> None:
+        ledger.record(run, NOW)
+
+    lasts = in_peace(functools.partial(write, peaceful), runs)
     whole = held(peaceful)
-    rng = random.Random(0)
-    wrong: list[str] = []
-    ends: Counter[str] = Counter()
-    hits = step = 0
-    while hits < kills:
-        try:
-            ledger = Ledger(next(addresses), folder / f"state{hits}")
-        except StopIteration:
-            wrong.append(f"only {hits} of {kills} kills hit")
-            break
-        recorded_before: list[str] = []
-        for run in runs:
-            step += 1
-            at_step = step % 2 == 0
-            prepare = functools.partial(dying_at, rng.randint(1, 60)) if at_step else int
-            after = None if at_step else rng.uniform(0, 1.5 * lasts)
-            address = ledger.store.url.render_as_string(hide_password=False)
-            ended = recorded(address, folder / f"state{hits}", run, prepare, after)
-            ends[("at a step: " if at_step else "at a moment: ") + ended] += 1
-            hits += ended in ("killed", "told")
-            wrong += [
-                f"{step} {ended}: {p}" for p in problems(ledger, whole, recorded_before, run.run_id, ended)
-            ]
-            for _ in range(2):
-                ledger.record(run, NOW)
-            recorded_before.append(run.run_id)
-            wrong += [
-                f"{step} again: {p}" for p in problems(ledger, whole, recorded_before, run.run_id, "done")
-            ]
-    json.dump({"kills": hits, "ends": ends, "problems": wrong, "seconds": lasts}, sys.stdout)
+
+    def wrong(ledger: Ledger, before: list[Run], run: Run, ended: str) -> Iterator[str]:
+        return problems(ledger, whole, [r.run_id for r in before], run.run_id, ended)
+
+    json.dump(
+        killed(Job("state", runs, lasts, 60, nothing, write, wrong), folder, addresses, kills), sys.stdout
+    )
 
 
 if __name__ == "__main__":

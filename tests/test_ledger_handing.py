@@ -206,6 +206,28 @@ def test_a_lead_that_joined_takes_over_once_nobody_answered(ledger: Ledger, tmp_
     assert rows(ledger, HANDOFFS)[-1]["due_at"] == 8 * DAY
 
 
+def test_after_a_win_nobody_takes_over_what_was_joined(ledger: Ledger, tmp_path: Path) -> None:
+    accounts = dict.fromkeys("ab", "acme")
+    leads = dict.fromkeys("ab", "sales-ready")
+    run = write_night(tmp_path, 1, leads, probability={"a": 0.9}, accounts=accounts)
+    ledger.record(run, DAY)
+    later = write_night(tmp_path, 2, {"a": "Customer", "b": "sales-ready"}, previous=run)
+    assert ledger.record(later, 2 * DAY)[-1].taken_over == 0
+
+
+def test_a_lead_that_came_back_takes_nothing_over_from_its_time_before(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    accounts = dict.fromkeys("ab", "acme")
+    leads = dict.fromkeys("ab", "sales-ready")
+    run = write_night(tmp_path, 1, leads, probability={"a": 0.9}, accounts=accounts)
+    ledger.record(run, DAY)
+    ledger.say([Feedback("a", "rejected", DAY)], Spoken(), DAY)
+    again = {"a": "Recycled", "b": "Lead"}
+    later = write_night(tmp_path, 2, again, previous=run, episodes={"b": 2})
+    assert ledger.record(later, 2 * DAY)[-1].taken_over == 0
+
+
 def test_whom_somebody_called_stands_for_the_account(ledger: Ledger, tmp_path: Path) -> None:
     accounts = dict.fromkeys("abcd", "acme")
     run = write_night(

@@ -94,7 +94,7 @@ def _would_help(
     try:
         with step("what would help"):
             threads = Settings.read().threads
-            acts = acts_before(root, str(run.manifest["model"]["name"]), run.as_of)
+            acts = acts_before(root, run.model_name, run.as_of)
             return what_would_help(bundle, root, sources, run, [lead_id], threads, language, acts)[0]
     except LqmodelError as error:
         if sources:

@@ -66,19 +66,15 @@ def command(
     spoken = read.language if language is None else Language.of(language)
     if spoken != read.language:
         found = _reworded(found, read, spoken, model, project)
-    given = given_to(project, str(read.manifest["model"]["name"]))
+    given = given_to(project, read.model_name)
     whose = [given.get((read.as_of or 0, handoff["lead_id"])) for handoff in found]
     if format is Format.json:
-        print_json([_with(handoff, told) for handoff, told in zip(found, whose, strict=True)])
+        from lqmodel.ledger.accounts import given_json
+
+        print_json([{**handoff, **given_json(told)} for handoff, told in zip(found, whose, strict=True)])
     else:
         texts = [_text(handoff, told) for handoff, told in zip(found, whose, strict=True)]
         typer.echo("\n\n".join(texts) or spoken.say("no_handoffs"))
-
-
-def _with(handoff: dict[str, Any], told: Given | None) -> dict[str, Any]:
-    from lqmodel.ledger.accounts import NOT_GIVEN
-
-    return {**handoff, **(NOT_GIVEN if told is None else told.to_json())}
 
 
 def _text(handoff: dict[str, Any], told: Given | None) -> str:

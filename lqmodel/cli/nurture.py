@@ -52,7 +52,7 @@ def command(
         bundle = bundle_of(read, model, project)
         spoken = settings.language_of(language, bundle.declarations.model.language)
         root, sources = project.resolve(), pairs(source)
-        acts = acts_before(project, str(read.manifest["model"]["name"]), read.as_of)
+        acts = acts_before(project, read.model_name, read.as_of)
         objecting = objecting_now(project)
         found = nurture(bundle, root, sources, read, most, settings.threads, spoken, acts, objecting)
     if format is Format.json:

@@ -39,7 +39,7 @@ def command(
         new = acknowledge(read.folder.parent, keys)
         note(f"{new:,} acknowledged, {len(keys) - new:,} had been before")
         return
-    found = outbox(read, given_to(project, str(read.manifest["model"]["name"])), objecting_now(project))
+    found = outbox(read, given_to(project, read.model_name), objecting_now(project))
     if found.withheld:
         note(f"{found.withheld:,} withheld: their leads have been suppressed since")
     if found.joined:

@@ -52,4 +52,4 @@ def declarations_of(run: Run, model: str | None, project: Path) -> Declarations:
             where=str(run.folder),
             do="leave --model out; the project's declarations explain it",
         )
-    return ProjectFiles.read(project).declarations(str(run.manifest["model"]["name"]))
+    return ProjectFiles.read(project).declarations(run.model_name)

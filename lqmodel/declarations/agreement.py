@@ -83,7 +83,7 @@ class Signature:
     @property
     def missing(self) -> tuple[str, ...]:
         """The teams that have yet to sign; as long as there is one, the agreement is not in force."""
-        return tuple(team for team in PARTIES if team not in self.by)
+        return _missing(self.by)
 
     def __str__(self) -> str:
         return f"{self.version!r}, which {_and(self.by)} signed on {self.on.isoformat()}"
@@ -230,11 +230,15 @@ def unsigned(version: str | None, signed: Mapping[str, Any] | None) -> str | Non
     if signed is None:
         return f"agreement {version!r} is a draft: neither {' nor '.join(PARTIES)} has signed"
     by = tuple(signed["by"])
-    missing = tuple(team for team in PARTIES if team not in by)
+    missing = _missing(by)
     if not missing:
         return None
     without = f"{missing[0]} has not" if len(missing) == 1 else f"{_and(missing)} have not"
     return f"agreement {version!r} is not in force: {_and(by)} signed, {without}"
+
+
+def _missing(by: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(team for team in PARTIES if team not in by)
 
 
 def _by(teams: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ def export(
 
 def _declarations(run: Run, project: Path) -> tuple[Declarations, Path]:
     """Return the project's declarations, so that a mapping can change without training; else the bundle's."""
-    name = str(run.manifest["model"]["name"])
+    name = run.model_name
     if all((project / folder).is_dir() for folder in ("features", "models")):
         return ProjectFiles.read(project).declarations(name), project.resolve()
     bundle, _, root = find_model(run.manifest["model"]["address"], project)
@@ -134,7 +134,7 @@ def _declared(declarations: Declarations, crm: str) -> CrmFile:
 
 
 def _check_earlier(run: Run, earlier: Run) -> None:
-    names = [str(r.manifest["model"]["name"]) for r in (run, earlier)]
+    names = [r.model_name for r in (run, earlier)]
     if names[0] != names[1]:
         raise UsageError(
             f"--changes-from: run {earlier.run_id} is of model {names[1]!r}, and run {run.run_id} of {names[0]!r}",

@@ -81,7 +81,7 @@ def owners_in(
     owners = declarations.model.handoffs.owners
     if declared.fields.owner is None or run.as_of is None or not (owners.column or owners.teams):
         return None
-    given = given_to(root, str(run.manifest["model"]["name"]))
+    given = given_to(root, run.model_name)
     if not given:
         return None
     told = sorted((as_of, lead, each.owner) for (as_of, lead), each in given.items() if each.owner)

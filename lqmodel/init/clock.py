@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +40,19 @@ class Clock:
     covered: float
     median_lag: float
     unseen: float
+
+    def told(self) -> Iterator[str]:
+        """Yield what was chosen, a sentence each."""
+        yield (
+            f"a win counts within {self.horizon} days: {self.covered:.0%} of the wins come so soon, half of them within "
+            f"{self.median_lag:.0f} days (mend horizon in the model's file)"
+        )
+        yield (
+            f"the last {self.test} days are the test: about {self.test_wins:,} positive weekly snapshots, and {self.train_wins:,} to "
+            "train on (mend test in the model's file)"
+        )
+        if self.unseen >= 0.05:
+            yield f'{self.unseen:.0%} of the wins come before the first Monday after the lead was made: no snapshot sees them (every = "7d" in the model\'s file)'
 
 
 def choose_clock(created: Days, won: Days, lost: Days, observed: tuple[float, float], source: str) -> Clock:

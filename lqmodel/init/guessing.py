@@ -389,16 +389,5 @@ class _Guessing:
         created, won, lost = (to_days(rows[c]) for c in ("c", "won", "lost"))
         observed = (max(first / DAY_US, float(created.min())), last / DAY_US)
         clock = choose_clock(created, won, lost, observed, self.won.table)
-        self.told.append(
-            f"a win counts within {clock.horizon} days: {clock.covered:.0%} of the wins come so soon, half of them within "
-            f"{clock.median_lag:.0f} days (mend horizon in the model's file)"
-        )
-        self.told.append(
-            f"the last {clock.test} days are the test: about {clock.test_wins:,} positive weekly snapshots, and {clock.train_wins:,} to "
-            "train on (mend test in the model's file)"
-        )
-        if clock.unseen >= 0.05:
-            self.told.append(
-                f'{clock.unseen:.0%} of the wins come before the first Monday after the lead was made: no snapshot sees them (every = "7d" in the model\'s file)'
-            )
+        self.told += clock.told()
         return clock

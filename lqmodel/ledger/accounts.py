@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import pyarrow.compute as pc
 from sqlalchemy import Connection, func, select
 
 from lqmodel.asof import iso
 from lqmodel.ledger.answers import ACCEPTED, IN_HAND, OPEN, QUALIFIED, WON, WORKED, Row, answers, chunked
 from lqmodel.ledger.tables import HANDOFFS
 from lqmodel.roster import ID
+from lqmodel.runs import Run
+from lqmodel.stages import SALES_READY, STAGES
+from lqmodel.states import EPISODE
 
 HANDOFF, JOINED, SAMPLE = "handoff", "joined", "sample"
-KINDS: Final = {
-    HANDOFF: "a lead that sales is to answer",
-    JOINED: "another lead of an account that sales has in hand",
-    SAMPLE: "a lead below the threshold that may be worked, to see what is missed",
-}
-"""What a row of `handoffs` can be."""
+"""Kinds of a row of `handoffs`, as its table says."""
 TAKEN_UP: Final = (WORKED, ACCEPTED, QUALIFIED)
 """What makes a lead that joined count as the one in hand: somebody turned to it."""
 OWN_ROW: Final = (
@@ -66,8 +65,9 @@ class Given:
         return {**vars(self), "due_at": None if self.due_at is None else iso(self.due_at)}
 
 
-NOT_GIVEN: Final = dict.fromkeys(("handoff_id", "kind", "joins", "owner", "team", "due_at"))
-"""What JSON says of a handoff whose run was not recorded."""
+def given_json(told: Given | None) -> dict[str, Any]:
+    """Return whose a handed lead is as JSON values; all null where its run was not recorded."""
+    return dict.fromkeys(f.name for f in fields(Given)) if told is None else told.to_json()
 
 
 def given(con: Connection, model: str) -> Mapping[tuple[int, str], Given]:
@@ -91,31 +91,26 @@ def in_hand(con: Connection, model: str, accounts: Iterable[str], now: int) -> d
     }
 
 
-def waiting(con: Connection, model: str, as_of: int) -> list[dict[str, Any]]:
-    """Return the leads that joined a handoff which has ended without a win, as rows that may be handed over.
+def waiting(con: Connection, run: Run, as_of: int) -> list[dict[str, Any]]:
+    """Return the leads that joined a handoff which did not end in a win, as rows that may be handed over.
 
-    Each with ``route``, and the facts, probability and reasons of the day on which it joined. What ended is
-    told as the run of that moment told it: a late answer to the one before is not overtaken.
+    Of those that stand at sales-ready in the run; each with ``route``, and the facts, probability and reasons
+    of the day on which it joined.
     """
     h = HANDOFFS.c
-    newest = select(func.max(h.seq)).where(h.model == model).group_by(h.lead_id, h.episode)
-    joined = [
-        str(account)
-        for account in con.scalars(
-            select(h.account).where(h.kind == JOINED, h.seq.in_(newest)).distinct().order_by(h.account)
-        )
-    ]
+    of_model = select(HANDOFFS).where(h.model == run.model_name)
+    newest = select(func.max(h.seq)).where(h.model == run.model_name).group_by(h.lead_id, h.episode)
+    joined = select(h.account).where(h.kind == JOINED, h.seq.in_(newest)).distinct()
+    stand = run.states.filter(pc.equal(run.states["stage"], STAGES[SALES_READY]))
+    ready = set(zip(stand[ID].to_pylist(), stand[EPISODE].to_pylist(), strict=True))
     found: list[dict[str, Any]] = []
-    ended: dict[str, str] = {}
-    for row, status in _told(con, select(HANDOFFS).where(h.model == model), joined, as_of):
-        ended |= {row["account"]: status} if row["kind"] == HANDOFF else {}
-        found += [dict(row)] if row["kind"] == JOINED and status == OPEN else []
-    busy = in_hand(con, model, joined, as_of)
-    return [
-        {name: value for name, value in row.items() if name not in OWN_ROW} | {"route": _route(row)}
-        for row in found
-        if row["account"] not in busy and ended.get(row["account"]) != WON
-    ]
+    leading: dict[str, str] = {}
+    for row, status in _told(con, of_model, sorted(map(str, con.scalars(joined))), as_of):
+        if row["kind"] == HANDOFF:
+            leading[row["account"]] = status
+        elif row["kind"] == JOINED and status == OPEN and (row[ID], row[EPISODE]) in ready:
+            found.append({name: row[name] for name in row if name not in OWN_ROW} | {"route": _route(row)})
+    return [row for row in found if leading.get(row["account"]) != WON]
 
 
 def likeliest(row: Row) -> tuple[float, float, str]:

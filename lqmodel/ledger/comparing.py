@@ -92,7 +92,7 @@ def _without(leads: pa.Table, erased: Erased) -> pa.Table:
 def _common(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
-        "model": run.manifest["model"]["name"],
+        "model": run.model_name,
         ID: row[ID],
         EPISODE: row[EPISODE],
         "as_of": run.as_of,

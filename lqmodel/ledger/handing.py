@@ -16,6 +16,7 @@ from lqmodel.ledger.owners import Turns, give
 from lqmodel.ledger.tables import HANDOFFS
 from lqmodel.ledger.tombstones import digest, pepper_of
 from lqmodel.roster import ID
+from lqmodel.runs import Run
 from lqmodel.states import EPISODE
 
 ID_DIGITS: Final = 16
@@ -23,8 +24,7 @@ ID_DIGITS: Final = 16
 
 def handed(
     con: Connection,
-    model: str,
-    run_id: str,
+    run: Run,
     as_of: int,
     found: Sequence[Row],
     rules: Handoffs,
@@ -41,10 +41,10 @@ def handed(
     ----------
     con : Connection
         Holds the store's lock.
-    model, run_id : str
+    run : Run
         Whose handoffs these are.
     as_of : int
-        Of the run, microseconds UTC.
+        Its moment, microseconds UTC.
     found : sequence of mapping
         As `compare` gives them, with ``route``.
     rules : Handoffs
@@ -56,11 +56,11 @@ def handed(
         A number above every seq so far.
     """
     fresh = {(h[ID], h[EPISODE]) for h in found}
-    again = [h for h in waiting(con, model, as_of) if (h[ID], h[EPISODE]) not in fresh]
+    again = [h for h in waiting(con, run, as_of) if (h[ID], h[EPISODE]) not in fresh]
     candidates = sorted([*found, *again], key=likeliest)
     accounts = {h["route"].get("account") for h in candidates} - {None}
     # what ended since the run looked is not over before the next one moves it: it may still be answered late
-    busy = in_hand(con, model, accounts, now) | in_hand(con, model, accounts, as_of)
+    busy = in_hand(con, run.model_name, accounts, now) | in_hand(con, run.model_name, accounts, as_of)
     turns = _turns(con, candidates)
     today = from_microseconds(now).astimezone(ZoneInfo(zone)).date()
     pepper = pepper_of(con)
@@ -75,7 +75,7 @@ def handed(
             told = _joining(leader)
         else:
             continue  # it joined before, and goes on waiting
-        row = {**_common({**handoff, "run_id": run_id}, account, now, pepper), **told}
+        row = {**_common({**handoff, "run_id": run.run_id}, account, now, pepper), **told}
         if row["kind"] == HANDOFF and account is not None:
             busy[account] = row
         rows.append(row)

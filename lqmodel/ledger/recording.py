@@ -107,7 +107,7 @@ def unrecorded(con: Connection, run: Run) -> tuple[list[Run], tuple[str, ...]]:
     first run that is recorded brings along the runs before it which lie beside it: their handoffs carry the
     reasons of their day.
     """
-    model = str(run.manifest["model"]["name"])
+    model = run.model_name
     last = last_recorded(con, model)
     found = [run]
     while (before := found[-1].manifest["previous_run"]) is not None and not _is_recorded(con, before):
@@ -161,7 +161,7 @@ def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, z
     """
     if _is_recorded(con, run.run_id):
         return Recorded(run.run_id, False, *_counts(con, run.run_id))
-    model = str(run.manifest["model"]["name"])
+    model = run.model_name
     as_of = check_passed(model, run.as_of, now)
     check_order(con, model, as_of)
     if "policy" not in run.manifest:
@@ -177,7 +177,7 @@ def record(con: Connection, chain: Chain, run: Run, now: int, rules: Handoffs, z
     number = chain.seq + 1
     chain.append(RUNS, [_head(run, model, len(moves.transitions), len(moves.handoffs), now)])
     chain.append(TRANSITIONS, moves.transitions)
-    given = handed(con, model, run.run_id, as_of, moves.handoffs, rules, zone, now, number)
+    given = handed(con, run, as_of, moves.handoffs, rules, zone, now, number)
     chain.append(HANDOFFS, given)
     chain.append(HANDOFFS, sampled(con, moves.sample, rules, now))
     taken_over = len(given) - len(moves.handoffs)

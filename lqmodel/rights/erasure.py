@@ -112,7 +112,7 @@ def _forget_keys(out: Path, lead_id: str) -> int:
     if not path.is_file():
         return 0
     ours = map(Run.open, runs(out))
-    theirs = {key_of(str(r.manifest["model"]["name"]), r.manifest["as_of"], lead_id) for r in ours}
+    theirs = {key_of(r.model_name, r.manifest["as_of"], lead_id) for r in ours}
     lines = path.read_text(encoding="utf-8").splitlines()
     left = [line for line in lines if line not in theirs]
     if len(left) != len(lines):

@@ -55,9 +55,7 @@ def purge(
 def _old_folders(out: Path, model: str, retention: Retention, now: int) -> Iterator[Path]:
     if retention.runs is None or not out.is_dir():
         return
-    ours = [
-        r for r in map(Run.open, runs(out)) if r.manifest["model"]["name"] == model and r.as_of is not None
-    ]
+    ours = [r for r in map(Run.open, runs(out)) if r.model_name == model and r.as_of is not None]
     newest = max(ours, key=lambda r: (r.as_of or 0, r.run_id), default=None)
     if newest is None:
         return

@@ -154,7 +154,7 @@ class Asks:
         """
         bundle = self.bundle(run)
         assert bundle is not None, "asked for only where there is one"
-        root, acts = self._root(), self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
+        root, acts = self._root(), self._ledger.acts(run.model_name, run.as_of or 0)
 
         def work() -> Help:
             scores, threads = run.part([lead_id]), Settings.read().threads
@@ -203,7 +203,7 @@ class Asks:
         Outcomes are read from the sources in the background, once for a run; whether they still are is the
         second value. Of many handoffs the figures may be as old as `Lasting` says.
         """
-        name = str(run.manifest["model"]["name"])
+        name = run.model_name
         try:
             won, working = self._outcomes.get((run.run_id,), lambda: self._won(name), wait), False
         except TimeoutError:
@@ -213,7 +213,7 @@ class Asks:
 
     def rivals(self, run: Run, now: int, wait: float = PATIENCE) -> tuple[Rival, ...]:
         """Return the registered models that bear an alias; none where there is no registry, or it is slow to answer."""
-        name = str(run.manifest["model"]["name"])
+        name = run.model_name
         if self._project is None or not str(run.manifest["model"]["address"]).startswith(ADDRESS_PREFIX):
             return ()
         try:
@@ -265,7 +265,7 @@ class Asks:
                 "the model that made the run is not found: what would help is not known",
                 do="serve the project that trained it",
             )
-        acts = self._ledger.acts(str(run.manifest["model"]["name"]), run.as_of or 0)
+        acts = self._ledger.acts(run.model_name, run.as_of or 0)
         threads, objecting = Settings.read().threads, self._ledger.suppressed()
         with self._kernel:
             return nurture(

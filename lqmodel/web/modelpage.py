@@ -109,7 +109,7 @@ def model_page(frame: Frame, run: Run, bundle: Bundle | None, rivals: Sequence[R
     rows = (metrics["quality"], *baselines.values()) if metrics else ()
     return ModelPage(
         frame=frame,
-        name=str(run.manifest["model"]["name"]),
+        name=run.model_name,
         version=run.bundle_version,
         as_of="" if run.as_of is None else day(run.as_of, language),
         by_points=run.by_points,

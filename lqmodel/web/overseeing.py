@@ -56,7 +56,7 @@ def funnel(view: Seen, signed: Oversees) -> Response:
     run, now, frame = view.shown().run, view.clock(), view.frame(signed, "funnel")
     runs = looked_back(run)
     since = min((r.as_of for r in runs if r.as_of is not None), default=0)
-    moves = view.ledger.moves(str(run.manifest["model"]["name"]), since) if view.ledger.exists() else []
+    moves = view.ledger.moves(run.model_name, since) if view.ledger.exists() else []
     loop, working = view.asks.loop(run, now)
     compared, refused = None, ""
     try:
