@@ -35,7 +35,7 @@ serve: setup ## the view over the demo's runs, on loopback; asks for a first pas
 	@test -e scores/latest || $(VENV)/bin/lqmodel demo .
 	@$(VENV)/bin/lqmodel record
 	@test -n "$$($(VENV)/bin/lqmodel user list)" || $(VENV)/bin/lqmodel user add admin --role admin
-	@$(VENV)/bin/lqmodel serve
+	@$(VENV)/bin/lqmodel serve --as-of run
 
 test: setup ## all tests
 	@echo "running the tests (real data: $${LQMODEL_DATA:-not given, those tests are skipped})"

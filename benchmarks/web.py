@@ -31,7 +31,6 @@ from lqmodel.ledger.tables import FEEDBACK
 from lqmodel.runs import Run
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow")
-MAIN = "from lqmodel.cli import main; main()"
 BAR = 0.150
 """Seconds within which 95 of 100 pages are to be there: of the worklist and a lead, with time to think."""
 LARGEST = 60_000
@@ -84,7 +83,7 @@ class Outcome:
 @contextmanager
 def serving(root: Path) -> Iterator[tuple[tuple[str, int], int]]:
     """Run the server; its address, and its process."""
-    command = [sys.executable, "-c", MAIN, "serve", "--project", str(root), "--port", "0"]
+    command = [sys.executable, "-m", "lqmodel", "serve", "--project", str(root), "--port", "0"]
     said = root / "serve.log"
     with said.open("w") as log, subprocess.Popen(command, stderr=log) as server:
         try:

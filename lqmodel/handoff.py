@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from lqmodel.declarations import Declarations
 from lqmodel.languages import ENGLISH, Language
-from lqmodel.reasons import Change, ColumnWords, LeadExplanation, Move, Usual
-from lqmodel.reasons.raw import Raw
+from lqmodel.reasons import ColumnWords, LeadExplanation
 from lqmodel.reasons.words import clean
 
 ID = "lead_id"
@@ -89,103 +86,6 @@ def with_cause_words(
         return said.replace("_", " ") if said == row["cause"] else said
 
     return [{**row, "cause": words(row)} if row.get("cause") else dict(row) for row in rows]
-
-
-def reworded(
-    handoffs: Iterable[Mapping[str, Any]],
-    features: pa.Table,
-    declarations: Declarations,
-    before: Language,
-    language: Language,
-    usual: Usual | None = None,
-) -> list[dict[str, Any]]:
-    """Return handoffs in another language; what they say, and every number, stays as it was frozen.
-
-    Parameters
-    ----------
-    handoffs : iterable of mapping
-        As in handoffs.jsonl.
-    features : pyarrow.Table
-        As in features.parquet of the same run: the values before they were rounded.
-    declarations : Declarations
-        Those that the run was made with.
-    before, language : Language
-        What they are worded in, and what they are to be worded in.
-    usual : Usual, optional
-        Of the bundle that made the run; points have none.
-    """
-    declared = (*declarations.features, *declarations.facts)
-    words = {c.name: ColumnWords(item, c, language) for item in declared for c in item.columns()}
-    causes = {cause_words(declarations, item.name, before): item.name for item in declared}
-    rows = {lead: row for row, lead in enumerate(features[ID].to_pylist())}
-    told = []
-    for handoff in handoffs:
-        row = rows[handoff[ID]]
-        cause = cause_words(declarations, causes.get(handoff["cause"], handoff["cause"]), language)
-        sides = {
-            side: [
-                _reworded(reason, words[reason["column"]], features[reason["column"]][row].as_py(), usual)
-                for reason in handoff[side]
-            ]
-            for side in ("up", "down")
-        }
-        change = _reworded_change(handoff, words, features.slice(row, 1), language)
-        told.append({**handoff, **sides, "change": change, "cause": cause, "language": language.name})
-    return told
-
-
-def reworded_frozen(
-    handoff: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    declarations: Declarations,
-    language: Language,
-    usual: Usual | None = None,
-) -> dict[str, Any]:
-    """Return one handoff in another language, from the values that were frozen with it.
-
-    Parameters
-    ----------
-    handoff : mapping
-        As in handoffs.jsonl.
-    facts : mapping
-        The values that its score rests on, by column.
-    declarations, usual
-        Of the bundle that made the run.
-    language : Language
-        In which it is to be worded.
-    """
-    features = pa.table({ID: [handoff[ID]], **{k: [v] for k, v in facts.items() if k != ID}})
-    before = Language.of(handoff["language"])
-    return reworded([handoff], features, declarations, before, language, usual)[0]
-
-
-def _reworded_change(
-    handoff: Mapping[str, Any], words: Mapping[str, ColumnWords], features: pa.Table, language: Language
-) -> dict[str, Any] | None:
-    told = handoff["change"]
-    if told is None:
-        return None
-
-    def move(old: Mapping[str, Any]) -> Move:
-        exact = None if old["value"] is None else features[old["column"]][0].as_py()
-        column = words[old["column"]]
-        return Move.of(column, exact, old["value_before"], old["log_odds"], passed=old["passed"])
-
-    return Change.from_json(told, handoff["probability"], move, language).reworded(told)
-
-
-def _reworded(
-    reason: Mapping[str, Any], words: ColumnWords, exact: Raw, usual: Usual | None
-) -> dict[str, Any]:
-    name = reason["column"]
-    value = None if reason["value"] is None else exact  # "never" stands as a number in the table
-    note = "" if usual is None else words.usual(value, usual.numbers.get(name), usual.levels.get(name))
-    return {
-        **reason,
-        "title": words.title,
-        "text": words.told(value, reason.get("log_odds") or 0.0),
-        "usual": note,
-    }
 
 
 def handoff_text(handoff: Mapping[str, Any], most: int = 3) -> str:

@@ -36,14 +36,16 @@ class Lookup:
         ends = [(s.min, s.max) for s in groups if s is not None and s.has_min_max]
         self._ends = ends if len(ends) == self._footer.num_row_groups else None
 
-    def rows(self, keys: Collection[str]) -> pa.Table:
-        """Return the rows of these keys, in the file's order."""
+    def rows(self, keys: Collection[str], columns: Collection[str] | None = None) -> pa.Table:
+        """Return the rows of these keys, in the file's order; ``columns`` are read beside the key, by default all."""
         wanted = pa.array(sorted(set(keys)), pa.string())
         with self._path.open("rb") as file:
             if _identity(file) != self._is:
-                return Lookup(self._path, self._key).rows(keys)
+                return Lookup(self._path, self._key).rows(keys, columns)
             opened = pq.ParquetFile(file, metadata=self._footer)
-            found = opened.read_row_groups(self._groups(wanted.to_pylist()))
+            # so little is read that threads would cost more than they bring
+            chosen = None if columns is None else [self._key, *columns]
+            found = opened.read_row_groups(self._groups(wanted.to_pylist()), chosen, use_threads=False)
         return found.filter(pc.is_in(found[self._key], wanted))
 
     def _groups(self, keys: list[str]) -> list[int]:

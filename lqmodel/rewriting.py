@@ -17,12 +17,11 @@ from lqmodel.crm.cells import GUARD
 from lqmodel.errors import BadData
 from lqmodel.files import MANIFEST, file_sha256, read_manifest, write_folder, write_manifest
 from lqmodel.roster import ID
-from lqmodel.runs import write_parquet
+from lqmodel.runs import SCORES, write_parquet
 from lqmodel.scores import counts_of, standing_of
 
 ERASED: Final = "erased"
 """Key of a run's manifest: how many rows were taken out since it was written."""
-SCORES: Final = "scores.parquet"
 RECORD: Final = "key"  # of sent.parquet: a lead's record in the CRM
 
 

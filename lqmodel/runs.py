@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,9 +44,11 @@ from lqmodel.timeline import SCHEMA
 
 LATEST = "latest"
 FORMAT = 4
-TIMELINE = "timeline.parquet"
-LOOKED_UP = 4_000
-"""Rows of a group where single leads are looked up."""
+SCORES, TIMELINE = "scores.parquet", "timeline.parquet"
+GROUP: Final = 100_000
+"""Rows of a group in a file that is read whole."""
+LOOKED_UP: Final = {SCORES: 10_000, TIMELINE: 4_000}
+"""The same where single leads are looked up: fewer make a look-up cheaper, and the whole dearer to read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,20 @@ class Run:
     @cached_property
     def table(self) -> pa.Table:
         """scores.parquet. Grain: one row per lead of the input, by lead id."""
-        return pq.read_table(self._verified("scores.parquet"))
+        return pq.read_table(self._verified(SCORES))
+
+    def columns(self, names: Collection[str]) -> pa.Table:
+        """Read some columns of scores.parquet, those of them that it has, and leave the others on the disk; raises as `verify`."""
+        path = self._held_once(SCORES)
+        return pq.read_table(path, columns=[n for n in pq.read_schema(path).names if n in names])
+
+    def rows(self, lead_ids: Collection[str], names: Collection[str]) -> pa.Table:
+        """Read some columns of scores.parquet, of some leads; raises as `verify`."""
+        return self._looked_up.rows(lead_ids, names)
+
+    @cached_property
+    def _looked_up(self) -> Lookup:
+        return Lookup(self._held_once(SCORES), "lead_id")
 
     @cached_property
     def features(self) -> pa.Table:
@@ -179,7 +194,7 @@ class Run:
         chosen = [("lead_id", "in", list(lead_ids))]
         scores, features, states = (
             pq.read_table(self._held_once(name), filters=chosen)
-            for name in ("scores.parquet", "features.parquet", "states.parquet")
+            for name in (SCORES, "features.parquet", "states.parquet")
         )
         return Part(scores, features, states, self.as_of, self.bundle_version)
 
@@ -312,7 +327,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
     folder = _folder(scores, out)
 
     def fill(building: Path) -> None:
-        write_parquet(scores.table, building / "scores.parquet")
+        write_parquet(scores.table, building / SCORES)
         write_parquet(scores.features, building / "features.parquet")
         write_parquet(scores.states, building / "states.parquet")
         lines = (
@@ -321,7 +336,7 @@ def write_run(scores: Scores, out: Path, address: str) -> Run:
         )
         (building / "handoffs.jsonl").write_bytes("".join(lines).encode())
         write_parquet(scores.skipped, building / "skipped.parquet")
-        write_parquet(scores.timeline, building / TIMELINE, rows=LOOKED_UP)
+        write_parquet(scores.timeline, building / TIMELINE)
         write_manifest(building, _head(scores, run_id, address))
 
     if not _is_whole(folder):
@@ -390,6 +405,7 @@ def _head(scores: Scores, run_id: str, address: str) -> dict[str, Any]:
     }
 
 
-def write_parquet(table: pa.Table, path: Path, rows: int = 100_000) -> None:
-    """Write a table of a run, in groups of so many rows; the same table gives the same bytes."""
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table of a run; the same table gives the same bytes."""
+    rows = LOOKED_UP.get(path.name, GROUP)
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", row_group_size=rows)

@@ -56,12 +56,11 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with_records(root)
         for night in NIGHTS:
             command = f"predict --model {root}/bundle --project {root} --as-of {night}"
-            subprocess.run([sys.executable, "-c", MAIN, *command.split()], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "lqmodel", *command.split()], check=True, capture_output=True
+            )
 
     return once(tmp_path_factory, "nights", build)
-
-
-MAIN = "from lqmodel.cli import main; main()"
 
 
 def with_records(root: Path) -> None:

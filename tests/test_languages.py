@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lqmodel
+from lqmodel.declarations.agreement import PARTIES
 from lqmodel.errors import UsageError
 from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.languages.conventions import LOCALES, conventions
@@ -96,6 +97,7 @@ def test_every_phrase_is_used() -> None:
     made |= {f"web.{word}_{role}" for role in ROLES for word in ("role", "may")}
     made |= {f"web.trend_{way}" for way in ("up", "down", "steady")}
     made |= {f"web.failed_{status}" for status in (*KNOWN_FAILURES, 503)}
+    made |= {f"web.team_{team}" for team in PARTIES}
     made |= {f"web.{notice}" for notice in NOTICES}
     assert set(PHRASES) - said_in_the_code() - made == set()
 

@@ -14,10 +14,11 @@ from projects import AS_OF, WHEN, Trained
 from lqmodel.api import open_project
 from lqmodel.declarations import Declarations
 from lqmodel.errors import UsageError
-from lqmodel.handoff import handoff_text, reworded
+from lqmodel.handoff import handoff_text
 from lqmodel.languages import ENGLISH, NAMES, Language
 from lqmodel.model import load_model
 from lqmodel.points_scoring import explain_points, score_by_points
+from lqmodel.rewording import Rewording
 from lqmodel.runs import Run, write_run
 from lqmodel.scores import Scores
 from lqmodel.scoring import explain_lead, score
@@ -89,10 +90,12 @@ def test_handoffs_are_reworded_into_what_a_run_in_that_language_says(
     language: Language, english: Scores, company: Trained
 ) -> None:
     bundle = company.bundle
-    there = reworded(english.handoffs, english.features, bundle.declarations, ENGLISH, language, bundle.usual)
+    there = Rewording(bundle.declarations, ENGLISH, language, bundle.usual).of_run(
+        english.handoffs, english.features
+    )
     assert there == list(in_language(company, language).handoffs)
     assert len({h["cause"] for h in there}) > 1
-    back = reworded(there, english.features, bundle.declarations, language, ENGLISH, bundle.usual)
+    back = Rewording(bundle.declarations, language, ENGLISH, bundle.usual).of_run(there, english.features)
     assert back == list(english.handoffs)
 
 
@@ -115,7 +118,7 @@ def test_points_speak_too(company: Trained, tmp_path: Path) -> None:
     norwegian = Language.of("nb")
     found = score_by_points(declarations, root, None, WHEN, language=norwegian)
     assert found.table.drop_columns([*WORDS]).equals(english.table.drop_columns([*WORDS]))
-    there = reworded(english.handoffs, english.features, declarations, ENGLISH, norwegian)
+    there = Rewording(declarations, ENGLISH, norwegian).of_run(english.handoffs, english.features)
     assert there == list(found.handoffs)
     assert "besøk" in " ".join(r["text"] for r in found.handoffs[0]["up"])
     assert " poeng, ennå ingen sannsynlighet" in handoff_text(found.handoffs[0])

@@ -109,13 +109,13 @@ def _reworded(
     found: list[dict[str, Any]], run: Run, language: Language, model: str | None, project: Path
 ) -> list[dict[str, Any]]:
     from lqmodel import explaining, points_scoring
-    from lqmodel.handoff import reworded
     from lqmodel.points import PointsTable
+    from lqmodel.rewording import Rewording
 
     if run.by_points:
         declarations = declarations_of(run, model, project)
         points_scoring.check_made_by(PointsTable.of(declarations), run)
-        return reworded(found, run.features, declarations, run.language, language)
+        return Rewording(declarations, run.language, language).of_run(found, run.features)
     bundle = bundle_of(run, model, project)
     explaining.check_made_by(bundle, run)
-    return reworded(found, run.features, bundle.declarations, run.language, language, bundle.usual)
+    return Rewording(bundle.declarations, run.language, language, bundle.usual).of_run(found, run.features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,13 @@ from lqmodel.cli.common import NameOption, ProjectOption, note
 from lqmodel.cli.reading import RunOption, run_folder
 from lqmodel.errors import UsageError
 
+if TYPE_CHECKING:
+    from lqmodel.api import Project
+    from lqmodel.runs import Run
+
 EXAMPLE = "lqmodel serve --run scores/latest"
+MORNING = 9 * 3_600_000_000
+"""Microseconds from a run's midnight to when people read it."""
 
 
 def command(
@@ -26,13 +32,23 @@ def command(
     https: Annotated[
         bool, typer.Option("--https", help="People reach it by HTTPS, through a proxy before it.")
     ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Show it as at this moment, from where time goes on; `run`: the morning after the run's.",
+            show_default="now",
+        ),
+    ] = None,
 ) -> None:
     """Open the view: handoffs, leads, and what sales answers. Runs are only read; answers go to the ledger."""
     from lqmodel.api import open_project
+    from lqmodel.asof import iso
     from lqmodel.ledger import Spoken
+    from lqmodel.runs import Run
     from lqmodel.web import Config, People, create_app
     from lqmodel.web.config import LOOPBACK
     from lqmodel.web.serving import listening, serve
+    from lqmodel.web.view import from_then, right_now
 
     if host not in LOOPBACK and not https:
         raise UsageError(
@@ -45,7 +61,22 @@ def command(
     if not People(ledger.store).all():
         raise UsageError("nobody may sign in yet", do="add somebody: `lqmodel user add NAME --role manager`")
     config = Config(run_folder(run, project), spoken, (*LOOPBACK, *allow), https, project=project)
-    app = create_app(config, ledger)
+    clock = right_now if as_of is None else from_then(_moment(as_of, Run.open(config.run), opened, name))
+    app = create_app(config, ledger, clock)
     bound = listening(host, port)
     note(f"http://{host}:{bound.getsockname()[1]}  (Ctrl-C ends it)")
+    if as_of is not None:
+        note(f"pages and answers are dated from {iso(clock())} on")
     serve(app, bound)
+
+
+def _moment(as_of: str, run: Run, project: Project, name: str | None) -> int:
+    from datetime import UTC, datetime
+
+    from lqmodel.asof import parse_as_of
+
+    if as_of != "run":
+        return parse_as_of(as_of, project.declarations(name).model.zone, datetime.now(UTC))
+    if run.as_of is None:
+        raise UsageError("the run has no moment: its data has no clock", do="leave --as-of out")
+    return run.as_of + MORNING

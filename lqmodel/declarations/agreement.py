@@ -225,16 +225,23 @@ def unsigned(version: str | None, signed: Mapping[str, Any] | None) -> str | Non
     "agreement '2026-01' is not in force: marketing signed, sales has not"
     >>> unsigned("2026-01", {"by": ["marketing", "sales"]})
     """
-    if version is None:
+    missing = yet_to_sign(version, signed)
+    if not missing:
         return None
     if signed is None:
         return f"agreement {version!r} is a draft: neither {' nor '.join(PARTIES)} has signed"
     by = tuple(signed["by"])
-    missing = _missing(by)
-    if not missing:
-        return None
     without = f"{missing[0]} has not" if len(missing) == 1 else f"{_and(missing)} have not"
     return f"agreement {version!r} is not in force: {_and(by)} signed, {without}"
+
+
+def yet_to_sign(version: str | None, signed: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return which teams have yet to sign, as `unsigned` tells; none where there is no agreement.
+
+    >>> yet_to_sign("2026-01", {"by": ["marketing"]}), yet_to_sign("2026-01", None), yet_to_sign(None, None)
+    (('sales',), ('marketing', 'sales'), ())
+    """
+    return () if version is None else _missing(() if signed is None else tuple(signed["by"]))
 
 
 def _missing(by: tuple[str, ...]) -> tuple[str, ...]:

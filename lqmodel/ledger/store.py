@@ -54,7 +54,7 @@ class Store:
     def __init__(self, address: str) -> None:
         self.url = _url(address)
         self._engine = _engine(self.url)
-        self._found = False
+        self._found = self._complete = False
 
     def __str__(self) -> str:
         """Name the store without its password."""
@@ -120,15 +120,16 @@ class Store:
         """
         if self._file is not None:
             self._make_folder(self._file.parent)
+            self._complete = self._complete and self._file.is_file()
         with self._told(), self._engine.connect() as con:
             con = con.execution_options(**{WRITES: True})
             with con.begin():
                 if not self.is_sqlite:
                     con.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-                missing = {CHAIN.name, *PARTS} - set(inspect(con).get_table_names())
-                if missing:
-                    METADATA.create_all(con, [t for t in METADATA.sorted_tables if t.name in missing])
+                if not self._complete:
+                    METADATA.create_all(con)
                 yield con
+        self._complete = True
 
     def scrub(self) -> None:
         """Have what was taken away leave the disk too: out of the log of writes, and out of what databases keep for readers.
@@ -193,7 +194,8 @@ def _no_address() -> UsageError:
 def _engine(url: URL, *, kept: bool = False) -> Engine:
     pool: dict[str, Any] = {"poolclass": NullPool}
     if kept:
-        pool = {"poolclass": QueuePool, "pool_size": KEPT, "max_overflow": -1, "pool_pre_ping": True}
+        pool = {"poolclass": QueuePool, "pool_size": KEPT, "max_overflow": -1}
+        pool["pool_pre_ping"] = url.get_backend_name() != "sqlite"  # a file does not hang up
     if url.get_backend_name() != "sqlite":
         try:
             return create_engine(url, **pool, hide_parameters=True)

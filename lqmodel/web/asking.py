@@ -18,23 +18,23 @@ from lqmodel.bundle import Bundle
 from lqmodel.comparison import Comparison
 from lqmodel.counterfactual import NurtureList, nurture, what_would_help
 from lqmodel.errors import LqmodelError, Refused
-from lqmodel.handoff import reworded_frozen
 from lqmodel.languages import NAMES, Language
 from lqmodel.ledger import Ledger, LoopReport, won_within
 from lqmodel.locating import ADDRESS_PREFIX, find_model
 from lqmodel.policies import compare_policies, kept
-from lqmodel.reasons import ColumnWords, Help, LeadExplanation
+from lqmodel.reasons import Help, LeadExplanation
+from lqmodel.rewording import Rewording
 from lqmodel.runs import Run
 from lqmodel.settings import Settings
-from lqmodel.web.board import Board, Handed
-from lqmodel.web.choosing import Choices, Worth, choices_among
+from lqmodel.web.board import Handed
 from lqmodel.web.desk import STRONGEST
 from lqmodel.web.kept import Jobs, Kept, Lasting
-from lqmodel.web.shown import Shown
 
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
 PATIENCE: Final = 2.0
 """Seconds that a page waits for what is worked out in the background, before it says so."""
+GRACE: Final = 5.0
+"""Seconds that the end of a server waits for it."""
 AFRESH: Final = 300_000_000
 """How long the registry's aliases may stand as they were read, microseconds."""
 
@@ -71,9 +71,9 @@ class Asks:
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
         self._loops: Lasting[LoopReport] = Lasting()
         self._helps: Kept[Help] = Kept()
-        self._choices: Kept[Choices] = Kept(100)
-        self._pictures: Kept[str] = Kept(1_000)
-        self._worded: Kept[dict[str, Any]] = Kept()
+        self._pictures: Kept[str] = Kept(300)
+        self._rewordings: Kept[Rewording] = Kept(len(NAMES) ** 2)
+        self._worded: Kept[dict[str, Any]] = Kept(2_500)  # 20 kB each
 
     def bundle(self, run: Run) -> Bundle | None:
         """Return the bundle that made a run; None by points, or where it is not found any more."""
@@ -106,39 +106,9 @@ class Asks:
             if told is not None and told["up"]
         }
 
-    def segments(self, run: Run, language: Language) -> dict[str, str]:
-        """Return the categories by which the model was judged: column → what people call it."""
-        bundle = self.bundle(run)
-        if bundle is None or not bundle.metrics.get("segments"):
-            return {}
-        declared = {f.name: f for f in (*bundle.declarations.features, *bundle.declarations.facts)}
-        columns = (declared[column["name"]] for column in bundle.metrics["segments"]["columns"])
-        words = (ColumnWords(item, item.columns()[0], language) for item in columns)
-        return {w.column.name: w.title for w in words}
-
-    def choices(
-        self,
-        handed: Board,
-        mine: Sequence[Handed],
-        shown: Shown,
-        owner: str | None,
-        language: Language,
-    ) -> Choices:
-        """Return by what the handoffs of an owner (None: all) can be cut; the same as long as the same are handed over."""
-        key = (owner, shown.run.run_id, language.name, handed.grain)
-        return self._choices.get(key, lambda: choices_among(mine, shown, self.segments(shown.run, language)))
-
     def picture(self, seq: int, told: LeadExplanation) -> str:
         """Return the waterfall of a recorded handoff, as SVG."""
         return self._pictures.get((seq, told.language.name), lambda: told.waterfall().svg)
-
-    def worth(self, run: Run) -> Worth | None:
-        """Return what a handoff may bring; None where the project does not declare it."""
-        bundle = self.bundle(run)
-        declared = None if bundle is None else bundle.declarations.model.stages.sales_ready
-        if declared is None or declared.value is None:
-            return None
-        return Worth(declared.value, declared.per)
 
     def help_known(self, run: Run, lead_id: str, language: Language) -> Help | None:
         """Return what would help a lead, where it was worked out already."""
@@ -249,8 +219,10 @@ class Asks:
         return won
 
     def close(self) -> None:
-        """Begin nothing new in the background."""
-        self._background.shutdown(wait=True, cancel_futures=True)
+        """Begin nothing new in the background, and leave alone what takes longer than a while: it only reads."""
+        ending = threading.Thread(target=lambda: self._background.shutdown(cancel_futures=True), daemon=True)
+        ending.start()
+        ending.join(GRACE)
 
     def warm(self, run: Run, read: Callable[[], object]) -> None:
         """Load the model beforehand, and what else is read; what fails, fails again for who asks for it."""
@@ -299,4 +271,10 @@ class Asks:
         bundle = self.bundle(run)
         if told["language"] == language.name or bundle is None or bundle.version != handoff["bundle"]:
             return told
-        return reworded_frozen(told, frozen["facts"], bundle.declarations, language, bundle.usual)
+        before = Language.of(told["language"])
+
+        def rewording() -> Rewording:
+            return Rewording(bundle.declarations, before, language, bundle.usual)
+
+        key = (bundle.version, before.name, language.name)
+        return self._rewordings.get(key, rewording).of_frozen(told, frozen["facts"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+
+from lqmodel.web.people import Person
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,23 @@ class Handed:
     joined: bool = False
 
 
+class _Index:
+    """Who has which leads: ids alone, so that it holds as long as the same leads are handed to the same people."""
+
+    def __init__(self, held: Collection[Handed]) -> None:
+        self.lines: list[str] = []
+        self.owners: dict[str, list[str]] = defaultdict(list)
+        self.accounts: dict[str, list[str]] = defaultdict(list)
+        for h in held:
+            if not h.joined:
+                self.lines.append(h.lead_id)
+                if h.owner is not None:
+                    self.owners[h.owner].append(h.lead_id)
+        for h in sorted(held, key=lambda h: (h.joined, h.seq)):
+            if h.account is not None:
+                self.accounts[h.account].append(h.lead_id)
+
+
 class Board(Mapping[str, Handed]):
     """Lead → its last handoff; never changed, so that what is cut from it once can be read by many.
 
@@ -68,6 +87,7 @@ class Board(Mapping[str, Handed]):
 
     def __init__(self, held: Mapping[str, Handed], grain: int = 0) -> None:
         self._held, self.grain = held, grain
+        self._index = _Index(held.values())
 
     def __getitem__(self, lead_id: str) -> Handed:
         return self._held[lead_id]
@@ -78,39 +98,32 @@ class Board(Mapping[str, Handed]):
     def __len__(self) -> int:
         return len(self._held)
 
-    @cached_property
-    def lines(self) -> Sequence[Handed]:
-        """Those that a worklist shows: one of each account."""
-        return [h for h in self._held.values() if not h.joined]
+    def lines(self, person: Person) -> Sequence[str]:
+        """Return the leads that a person's worklist shows: one of each account."""
+        return self._index.lines if person.sees_all else self._index.owners.get(person.owner, ())
 
-    def of(self, owner: str) -> Sequence[Handed]:
-        """Return the lines of one owner."""
-        return self._owners.get(owner, ())
+    def owned(self, person: Person, lead_id: str) -> bool:
+        """Whether a person may see a lead: everybody's, or one whose last handoff is theirs."""
+        if person.sees_all:
+            return True
+        found = self._held.get(lead_id)
+        return found is not None and found.owner == person.owner
 
-    def of_account(self, account: str) -> Sequence[Handed]:
-        """Return all of an account: the one that stands for it first."""
-        return self._accounts.get(account, ())
+    def colleagues(self, person: Person, lead_id: str) -> list[Handed]:
+        """Return the other handed leads of its account that a person may see: the one that stands for it first."""
+        found = self._held.get(lead_id)
+        if found is None or found.account is None:
+            return []
+        others = [self._held[lead] for lead in self._index.accounts[found.account] if lead != lead_id]
+        return [h for h in others if self.owned(person, h.lead_id)]
 
-    def changed(self, leads: Sequence[str] | set[str], fresh: Mapping[str, Handed]) -> Board:
+    def changed(self, leads: Collection[str], fresh: Mapping[str, Handed]) -> Board:
         """Return the board after some leads were looked at anew."""
-        stand = all(_same_handoff(self._held.get(lead), fresh.get(lead)) for lead in leads)
-        kept = {lead: h for lead, h in self._held.items() if lead not in leads}
-        return Board({**kept, **fresh}, self.grain if stand else self.grain + 1)
-
-    @cached_property
-    def _owners(self) -> Mapping[str, Sequence[Handed]]:
-        found: dict[str, list[Handed]] = defaultdict(list)
-        for h in self.lines:
-            if h.owner is not None:
-                found[h.owner].append(h)
-        return found
-
-    @cached_property
-    def _accounts(self) -> Mapping[str, Sequence[Handed]]:
-        found: dict[str, list[Handed]] = defaultdict(list)
-        for h in sorted(self._held.values(), key=lambda h: (h.joined, h.seq)):
-            if h.account is not None:
-                found[h.account].append(h)
+        held = {**{lead: h for lead, h in self._held.items() if lead not in leads}, **fresh}
+        if not all(_same_handoff(self._held.get(lead), fresh.get(lead)) for lead in leads):
+            return Board(held, self.grain + 1)
+        found = copy(self)
+        found._held = held
         return found
 
 

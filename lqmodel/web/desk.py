@@ -7,18 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from lqmodel.ledger import Ledger
 from lqmodel.ledger.accounts import HANDOFF, JOINED
+from lqmodel.ledger.answers import chunked
 from lqmodel.ledger.tables import ERASURES, FEEDBACK, HANDOFFS, TRANSITIONS
 from lqmodel.roster import ID
 from lqmodel.scores import CREATED_AT, LOOKED_AT
 from lqmodel.web.board import Board, Handed
-from lqmodel.web.people import Person
 
 FRESH = 60_000_000
 """How long deadlines may stand as they were looked at, microseconds."""
+
+
+PART = 1_000
+"""Leads that are read at once: a handoff's frozen facts and reasons are by far the most of it, and not kept."""
+MOVED = (HANDOFFS, TRANSITIONS, FEEDBACK)
+"""What the board is read off. Looks at pages are entries as well, and change nothing here."""
+NEWEST = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in (*MOVED, ERASURES)))
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,8 @@ class _Upto:
 
     @classmethod
     def of(cls, con: Connection, now: int) -> _Upto:
-        def newest(table: Table) -> int:
-            return con.execute(select(func.max(table.c.seq))).scalar() or 0
-
-        # looks at pages are entries as well, and change nothing here
-        return cls(max(map(newest, (HANDOFFS, TRANSITIONS, FEEDBACK))), newest(ERASURES), now)
+        *moved, erased = (seq or 0 for seq in con.execute(NEWEST).one())
+        return cls(max(moved), erased, now)
 
     def holds(self, other: _Upto) -> bool:
         """Whether nothing is new at the other look: many look at once, and the later one may be here first."""
@@ -93,7 +97,7 @@ class Desk:
         h = HANDOFFS.c
         leads: set[str] = set()
         with self.ledger.store.reading() as con:
-            for table in (HANDOFFS, TRANSITIONS, FEEDBACK):
+            for table in MOVED:
                 leads.update(con.scalars(select(table.c.lead_id).where(table.c.seq > last.seq)))
             leads.update(con.scalars(select(h.lead_id).where(h.due_at >= last.now, h.due_at <= upto.now)))
         return leads
@@ -102,22 +106,12 @@ class Desk:
         with self.ledger.store.reading() as con:
             # what was said a moment after this look began, and is there already, counts as well
             said = con.scalar(select(FEEDBACK.c.known_at).order_by(FEEDBACK.c.seq.desc()).limit(1)) or 0
-        rows = sorted(self.ledger.handoffs(max(now, said), leads=leads), key=lambda row: row["seq"])
-        return {r["lead_id"]: _handed(r) for r in rows if r["kind"] in (HANDOFF, JOINED)}
-
-    def colleagues(self, person: Person, of: Handed | None, now: int) -> list[Handed]:
-        """Return the other handed leads of an account that a person may see: the one that stands for it first."""
-        if of is None or of.account is None:
-            return []
-        others = [h for h in self.handed(now).of_account(of.account) if h.lead_id != of.lead_id]
-        return [h for h in others if person.sees_all or h.owner == person.owner]
-
-    def owns(self, person: Person, lead_id: str, now: int) -> bool:
-        """Whether a person may see a lead: everybody's, or one whose last handoff is theirs."""
-        if person.sees_all:
-            return True
-        found = self.handed(now).get(lead_id)
-        return found is not None and found.owner == person.owner
+            every = set(con.scalars(select(HANDOFFS.c.lead_id))) if leads is None else leads
+        found: dict[str, Handed] = {}
+        for part in chunked(sorted(every), PART):
+            rows = sorted(self.ledger.handoffs(max(now, said), leads=part), key=lambda row: row["seq"])
+            found |= {r["lead_id"]: _handed(r) for r in rows if r["kind"] in (HANDOFF, JOINED)}
+        return found
 
 
 def _handed(row: Mapping[str, Any]) -> Handed:

@@ -79,7 +79,7 @@ ChangesPeople = Annotated[Session, Depends(changing_people)]
 
 def answered(signed: Writes, view: Seen, lead_id: Short) -> Session:
     """Let through who may see and answer this lead; to others it is not there."""
-    if not view.desk.owns(signed.person, lead_id, view.clock()):
+    if not view.desk.handed(view.clock()).owned(signed.person, lead_id):
         raise HTTPException(404)
     if not signed.person.acts:
         raise HTTPException(403)

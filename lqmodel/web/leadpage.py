@@ -22,7 +22,7 @@ from lqmodel.web.desk import who
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown, named
-from lqmodel.web.words import chance, day, trend
+from lqmodel.web.words import chance, day, waits_for
 
 NURTURED = (STAGES[LEAD], STAGES[MQL])
 """Stages from which the model moves a lead up: there something can help."""
@@ -106,6 +106,8 @@ class LeadPage:
     doubts : tuple of str
         What the run itself says may be off.
     as_of, model, agreement : str
+    unsigned : str
+        Teams that have yet to sign the agreement.
     reasons, checklist : tuple of str
         What a rejection and a qualification may name.
     acts : bool
@@ -150,6 +152,7 @@ class LeadPage:
     as_of: str
     model: str
     agreement: str
+    unsigned: str
     reasons: tuple[str, ...]
     checklist: tuple[str, ...]
     acts: bool
@@ -174,23 +177,25 @@ def lead_page(
 ) -> LeadPage:
     """Put together all that a person may know of a lead; ``history`` as of `Ledger.of_lead`."""
     language, run = frame.language, shown.run
-    row = shown.row(lead_id) or {}
+    now = shown.brief(lead_id)
     frozen = next((h for h in reversed(history) if h["entry"] == "handoffs"), None)
     why = {} if frozen is None else frozen["frozen"]["why"]
     worded = None if frozen is None else asks.worded(run, frozen, language)
     told = None if worded is None else LeadExplanation.from_json(worded)
     told_of = shown.told(lead_id)
     help = asks.help_known(run, lead_id, language)
-    odds, interval = chance(row if row.get("probability") is not None else frozen or {}, language)
+    odds, interval = chance(frozen or {} if now.probability is None else vars(now), language)
     change = (worded or {}).get("change") or {}
     is_shown = bool(change) and frozen is not None and frozen["run_id"] == run.run_id
+    unfrozen = () if told else ("reasons_up", "reasons_down")
+    texts = shown.texts(lead_id, *unfrozen, *(() if is_shown else ("reasons_changed",)))
     said_in = run.language.name if told is None else told.language.name
     sides = [tuple(_why(r) for r in side) for side in ((told.up, told.down) if told else ((), ()))]
     return LeadPage(
         frame=frame,
         lead_id=lead_id,
         who=named(told_of, lead_id) if any(r["at"] is None for r in told_of) else who(why, lead_id),
-        stage=str(row.get("stage") or ""),
+        stage=now.stage,
         status="" if handed is None else handed.status,
         owner="" if handed is None else handed.owner or "",
         due="" if handed is None or handed.due_at is None else day(handed.due_at, language),
@@ -198,14 +203,14 @@ def lead_page(
         colleagues=tuple((h.lead_id, h.who, h.status) for h in colleagues),
         chance=odds,
         interval=interval,
-        trend=trend(row),
+        trend=now.trend,
         up=sides[0],
         down=sides[1],
         said_in=said_in,
         told_on="" if told is None or told.as_of is None else day(told.as_of, language),
-        told_up="" if told else str(row.get("reasons_up") or why.get("reasons_up") or ""),
-        told_down="" if told else str(row.get("reasons_down") or why.get("reasons_down") or ""),
-        changed=str(change["text"] if is_shown else row.get("reasons_changed") or ""),
+        told_up="" if told else texts["reasons_up"] or str(why.get("reasons_up") or ""),
+        told_down="" if told else texts["reasons_down"] or str(why.get("reasons_down") or ""),
+        changed=str(change["text"]) if is_shown else texts["reasons_changed"],
         changed_in=said_in if is_shown else run.language.name,
         picture="" if told is None or frozen is None else asks.picture(frozen["seq"], told),
         headline=str(change.get("headline", "")),
@@ -218,12 +223,13 @@ def lead_page(
         ),
         help=() if help is None else tuple(help.lines()),
         help_refused=help_refused,
-        may_help=row.get("status") == SCORED and row["stage"] in NURTURED and asks.bundle(run) is not None,
+        may_help=now.status == SCORED and now.stage in NURTURED and asks.bundle(run) is not None,
         unknown=tuple(r.text for r in (*told.up, *told.down) if r.value is None) if told else (),
         doubts=tuple(run.manifest["notices"]),
         as_of="" if run.as_of is None else day(run.as_of, language),
         model=run.bundle_version,
         agreement=str(run.manifest["agreement"] or ""),
+        unsigned=waits_for(run, language),
         reasons=spoken.reasons or (),
         checklist=spoken.checklist or (),
         acts=person.acts and frozen is not None,

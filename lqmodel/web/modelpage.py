@@ -16,7 +16,7 @@ from lqmodel.web.asking import Rival
 from lqmodel.web.charts import Range, ranges, scale
 from lqmodel.web.frame import Frame
 from lqmodel.web.markdown import Block, blocks
-from lqmodel.web.words import day
+from lqmodel.web.words import day, waits_for
 
 DIGITS = 3
 
@@ -77,6 +77,8 @@ class ModelPage:
     warnings : tuple of str
     agreement, means : str
         Version and words of what marketing and sales signed.
+    unsigned : str
+        Teams that have yet to do so.
     thresholds : tuple of (str, str)
         Stage, and the probability from which a lead stands there.
     card : tuple of Block
@@ -96,6 +98,7 @@ class ModelPage:
     warnings: tuple[str, ...]
     agreement: str
     means: str
+    unsigned: str
     thresholds: tuple[tuple[str, str], ...]
     card: tuple[Block, ...]
 
@@ -126,6 +129,7 @@ def model_page(frame: Frame, run: Run, bundle: Bundle | None, rivals: Sequence[R
         warnings=tuple(metrics.get("warnings", ())),
         agreement=str(run.manifest["agreement"] or ""),
         means="" if agreed is None else agreed.sales_ready_means,
+        unsigned=waits_for(run, language),
         thresholds=() if bundle is None else _thresholds(bundle, language),
         card=() if bundle is None else blocks(bundle.card),
     )

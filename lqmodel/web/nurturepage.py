@@ -155,7 +155,7 @@ def _group(
             help.lead_id,
             names[help.lead_id],
             p,
-            chance(shown.row(help.lead_id) or {}, language)[0],
+            chance(vars(shown.brief(help.lead_id)), language)[0],
             help.in_short(),
         )
         for help, p in zip(found.helps, found.probability, strict=True)

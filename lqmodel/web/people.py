@@ -115,6 +115,7 @@ class People:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._made = False  # once there, tables stay
 
     def add(self, person: Person, password: str) -> None:
         """Add a person.
@@ -231,8 +232,10 @@ class People:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._store.writing() as con:
-            TABLES.create_all(con)
+            if not self._made or not self._store.exists():
+                TABLES.create_all(con)
             yield con
+        self._made = True
 
     @contextmanager
     def _reading(self) -> Iterator[Connection | None]:
@@ -241,7 +244,8 @@ class People:
             yield None
             return
         with self._store.reading() as con:
-            yield con if inspect(con).has_table(USERS.name) else None
+            self._made = self._made or inspect(con).has_table(USERS.name)
+            yield con if self._made else None
 
 
 def _taken(name: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from types import TracebackType
 
@@ -13,6 +14,9 @@ from lqmodel.errors import CannotWrite
 
 WAITING = 128
 """Calls that may wait before the server answers."""
+TURN = 0.0005
+"""Seconds after which a thread gives the interpreter to another: a page hands it over many times, to the database and
+back, and beside a long computation it waits for its turn as often."""
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -47,6 +51,7 @@ def _server(app: FastAPI) -> uvicorn.Server:
 
 def serve(app: FastAPI, bound: socket.socket) -> None:
     """Answer until the process is told to end."""
+    sys.setswitchinterval(TURN)
     _server(app).run([bound])
 
 

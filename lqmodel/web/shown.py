@@ -14,16 +14,23 @@ import pyarrow as pa
 from lqmodel.files import MANIFEST
 from lqmodel.roster import ID
 from lqmodel.runs import Run
+from lqmodel.web.kept import Kept
 from lqmodel.web.words import trend
 
-BRIEF = ("stage", "probability", "previous_probability", "low", "high")
-"""Columns that a `Brief` is read from."""
+BRIEF = ("status", "stage", "probability", "previous_probability", "low", "high")
+"""Columns that a `Brief` is read from: they stand in memory; texts are read of one lead when it is asked for."""
+LATELY = 500
+"""Leads of which all is remembered: those that were looked at last."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """Where a lead stands, how its chance moved since the run before, and the chance; empty where the run does not hold it."""
+    """Whether a lead was scored, where it stands, how its chance moved since the run before, and the chance.
 
+    Empty where the run does not hold it.
+    """
+
+    status: str = ""
     stage: str = ""
     trend: str = ""
     probability: float | None = None
@@ -42,18 +49,25 @@ class Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._columns = {
-            name: run.table[name].combine_chunks() for name in BRIEF if name in run.table.column_names
-        }
+        held = run.columns((ID, *BRIEF))
+        self._columns = {name: held[name].combine_chunks() for name in BRIEF if name in held.column_names}
         self._briefs: dict[str, Brief] = {}
-        self._ids = _Ids(run.table[ID].combine_chunks())
+        self._ids = _Ids(held[ID].combine_chunks())
+        self._texts: Kept[dict[str, str]] = Kept(LATELY)
+        self._told: Kept[list[dict[str, Any]]] = Kept(LATELY)
 
-    def row(self, lead_id: str) -> dict[str, Any] | None:
-        """Return what the run says of a lead; None where it does not hold it."""
-        at = self._at(lead_id)
-        if at is None:
-            return None
-        return dict(self.run.table.slice(at, 1).to_pylist()[0])
+    def holds(self, lead_id: str) -> bool:
+        """Whether the run says anything of a lead."""
+        return self._at(lead_id) is not None
+
+    def texts(self, lead_id: str, *names: str) -> dict[str, str]:
+        """Return columns of text that the run has of a lead; empty texts where it has none."""
+
+        def read() -> dict[str, str]:
+            row = self.run.rows([lead_id], names).to_pylist()[0] if names and self.holds(lead_id) else {}
+            return {name: row.get(name) or "" for name in names}
+
+        return self._texts.get((lead_id, *names), read)
 
     def who(self, lead_id: str) -> str:
         """Return a lead as people know it; its id where the run holds no name."""
@@ -61,8 +75,7 @@ class Shown:
 
     def told(self, lead_id: str) -> list[dict[str, Any]]:
         """Return who a lead is and what it did, as far as the project shows it: rows of `timeline.SCHEMA`."""
-        rows: list[dict[str, Any]] = self.run.timeline([lead_id]).to_pylist()
-        return rows
+        return self._told.get((lead_id,), lambda: list(self.run.timeline([lead_id]).to_pylist()))
 
     def names(self, lead_ids: Collection[str]) -> dict[str, str]:
         """Return leads as people know them."""
@@ -78,7 +91,8 @@ class Shown:
             at = self._at(lead_id)
             row = {} if at is None else {name: column[at].as_py() for name, column in self._columns.items()}
             chances = {name: row.get(name) for name in ("probability", "low", "high")}
-            found = self._briefs[lead_id] = Brief(str(row.get("stage") or ""), trend(row), **chances)
+            status, stage = (str(row.get(name) or "") for name in ("status", "stage"))
+            found = self._briefs[lead_id] = Brief(status, stage, trend(row), **chances)
         return found
 
     def _at(self, lead_id: str) -> int | None:

@@ -18,6 +18,7 @@ from lqmodel.ledger import Ledger
 from lqmodel.web import guard
 from lqmodel.web.asking import Asks
 from lqmodel.web.config import Config
+from lqmodel.web.cuts import Cuts
 from lqmodel.web.desk import Desk
 from lqmodel.web.frame import Failure, Frame
 from lqmodel.web.people import ABSOLUTE, ADMIN, People, Session
@@ -32,6 +33,12 @@ KNOWN_FAILURES: Final = (400, 401, 403, 404, 409, 429, 500)
 def right_now() -> int:
     """Return this moment, in microseconds UTC."""
     return time.time_ns() // 1000
+
+
+def from_then(moment: int) -> Clock:
+    """Return a clock that starts at a moment, microseconds UTC, and goes on from there."""
+    began = time.monotonic_ns()
+    return lambda: moment + (time.monotonic_ns() - began) // 1000
 
 
 class View:
@@ -51,6 +58,7 @@ class View:
         self.trail = Trail(ledger)
         self.shown = Follows(config.run)
         self.asks = Asks(config.project, ledger)
+        self.cuts = Cuts(self.asks.bundle)
         self.logins, self.acts = guard.Rate(config.logins), guard.Rate(config.acts)
         self.logins_by_host = guard.Rate("60/minute")
         self.cookie = "__Host-lqmodel" if config.secure else "lqmodel"

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lqmodel.declarations import from_microseconds
+from lqmodel.declarations.agreement import yet_to_sign
 from lqmodel.errors import LqmodelError, listing
 from lqmodel.languages import Language
+from lqmodel.runs import Run
 
 _DAY = 86_400_000_000
 _STEADY = 1.1
@@ -30,6 +32,12 @@ def day(moment: int, language: Language) -> str:
 def ago(length: int, language: Language) -> str:
     """Return a length of time in days, such as "3 days"."""
     return language.say("days", max(length, 0) // _DAY)
+
+
+def waits_for(run: Run, language: Language) -> str:
+    """Return which teams have yet to sign the agreement of a run, such as "sales"; empty where it is in force."""
+    teams = yet_to_sign(run.manifest["agreement"], run.manifest.get("signed"))
+    return ", ".join(language.say(f"web.team_{team}") for team in teams)
 
 
 def plainly(error: LqmodelError) -> str:

@@ -40,7 +40,8 @@ def _wanted(
 def handoffs(view: Seen, signed: Signed, wanted: Annotated[Wanted, Depends(_wanted)]) -> Response:
     """One page of the handoffs that a person may see."""
     now, frame = view.clock(), view.frame(signed, "handoffs")
-    found = worklist(frame, signed.person, view.desk.handed(now), view.shown(), wanted, now, view.asks)
+    board = view.desk.handed(now)
+    found = worklist(frame, signed.person, board, view.shown(), wanted, now, view.asks, view.cuts)
     return view.page("worklist.html", found, signed.person.language)
 
 
@@ -54,8 +55,8 @@ def lead(view: Seen, signed: Signed, id: LeadId, done: Annotated[str, Query(max_
 def help_lead(view: Seen, signed: Signed, id: LeadId) -> Response:
     """The same, with what would help it: that is worked out from the sources, which takes a moment."""
     shown, language = view.shown(), signed.person.language
-    mine = view.desk.owns(signed.person, id, view.clock())
-    if not mine or shown.row(id) is None or view.asks.bundle(shown.run) is None:
+    mine = view.desk.handed(view.clock()).owned(signed.person, id)
+    if not mine or not shown.holds(id) or view.asks.bundle(shown.run) is None:
         raise HTTPException(404)
     try:
         view.asks.help(shown.run, id, language)
@@ -108,25 +109,25 @@ def _lead(
     help_refused: str = "",
 ) -> Response:
     now, person, shown = view.clock(), signed.person, view.shown()
-    if not view.desk.owns(person, lead_id, now):
-        raise HTTPException(404)
+    # in this order: what the page says of the handoff is no older than the history beside it
     history = view.ledger.of_lead(lead_id) if view.ledger.exists() else []
-    if not history and shown.row(lead_id) is None:
+    board = view.desk.handed(now)
+    if not board.owned(person, lead_id):
+        raise HTTPException(404)
+    if not history and not shown.holds(lead_id):
         raise HTTPException(404)
     view.trail.saw(person.name, lead_id, shown.run.bundle_version, now)
     said = person.language.say(notice) if notice else ""
     if refused is not None:
         said = why_not(refused, draft, history, person.language)
-    handed = view.desk.handed(now).get(lead_id)
     frame = view.frame(signed, "handoffs", said)
-    others = view.desk.colleagues(person, handed, now)
     page = lead_page(
         frame,
         person,
         lead_id,
         shown,
-        handed,
-        others,
+        board.get(lead_id),
+        board.colleagues(person, lead_id),
         history,
         view.config.spoken,
         view.asks,

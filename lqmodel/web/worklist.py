@@ -12,6 +12,7 @@ from lqmodel.ledger import STATUSES
 from lqmodel.web.asking import Asks
 from lqmodel.web.board import Board, Handed
 from lqmodel.web.choosing import Segments, Worth, segment_key
+from lqmodel.web.cuts import Cuts
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown
@@ -115,19 +116,21 @@ class Worklist:
 def worklist(
     frame: Frame,
     person: Person,
-    handed: Board,
+    board: Board,
     shown: Shown,
     wanted: Wanted,
     now: int,
     asks: Asks,
+    cuts: Cuts,
 ) -> Worklist:
     """Return one page of the handoffs that a person may see."""
     language, run = frame.language, shown.run
-    mine = handed.lines if person.sees_all else handed.of(person.owner)
-    whose = None if person.sees_all else person.owner
-    choices = asks.choices(handed, mine, shown, whose, language)
-    worth = asks.worth(run)
-    found = sorted(_fitting(mine, shown, wanted), key=_key(wanted.sort, worth, shown))
+    worth = cuts.worth(run)
+    sorts = SORTS if worth is None else (*SORTS, BY_VALUE)
+    by = wanted.sort if wanted.sort in sorts else SORTS[0]
+    mine = cuts.in_order(board, person, shown, by, _key(by, worth, shown))
+    choices = cuts.choices(board, person, shown)
+    found = list(_fitting((board[lead] for lead in mine), shown, wanted))
     pages = max(-(-len(found) // PAGE), 1)
     page = min(max(wanted.page, 1), pages)
     part = found[(page - 1) * PAGE : page * PAGE]
@@ -143,7 +146,7 @@ def worklist(
         owners=choices.owners if person.sees_all else (),
         stages=choices.stages,
         segments=choices.segments,
-        sorts=SORTS if worth is None else (*SORTS, BY_VALUE),
+        sorts=sorts,
         as_of="" if run.as_of is None else day(run.as_of, language),
     )
 
@@ -167,7 +170,7 @@ def _fitting(handed: Iterable[Handed], shown: Shown, wanted: Wanted) -> Iterable
 
 
 def _key(sort: str, worth: Worth | None, shown: Shown) -> Callable[[Handed], tuple[float | str, str]]:
-    """Return what to sort by; an unknown name sorts as the default does."""
+    """Return what one of the sorts sorts by."""
     keys: dict[str, Callable[[Handed], float | str]] = {
         "deadline": lambda h: math.inf if h.due_at is None else h.due_at,
         "newest": lambda h: -h.handed_at,

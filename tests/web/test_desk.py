@@ -9,6 +9,7 @@ from nights import NOW, write_night
 
 from lqmodel.ledger import Feedback, Ledger, Spoken
 from lqmodel.runs import Run
+from lqmodel.web import Person
 from lqmodel.web.desk import FRESH, Desk
 
 OWNERS = {"a": "ann", "b": "ann", "c": "ben"}
@@ -50,9 +51,9 @@ def test_looks_out_of_order_do_not_read_all_anew(
     accept(ledger, "a", NOW + FRESH)
     desk.handed(NOW + FRESH - 1)
     desk.handed(NOW + FRESH - 1)
-    assert asked == [None, {"a"}]
+    assert asked == [[*OWNERS], ["a"]]
     desk.handed(NOW - 2 * FRESH)
-    assert asked == [None, {"a"}, None], "a clock that was set back"
+    assert asked == [[*OWNERS], ["a"], [*OWNERS]], "a clock that was set back"
 
 
 def test_a_board_is_cut_by_owner_and_its_grain_is_what_was_handed_over(
@@ -62,12 +63,18 @@ def test_a_board_is_cut_by_owner_and_its_grain_is_what_was_handed_over(
     desk = Desk(ledger)
     board = desk.handed(NOW)
     owners = {h.lead_id: h.owner for h in board.values()}
-    assert {owner: {h.lead_id for h in board.of(owner)} for owner in set(owners.values()) if owner} == {
-        owner: {lead for lead, its in owners.items() if its == owner}
-        for owner in set(owners.values())
-        if owner
-    }
-    assert board.of("nobody") == ()
+    for owner in {owner for owner in owners.values() if owner}:
+        seller, theirs = (
+            Person(owner, "seller", owner),
+            {lead for lead, its in owners.items() if its == owner},
+        )
+        assert {*board.lines(seller)} == theirs
+        assert {lead for lead in owners if board.owned(seller, lead)} == theirs
+    assert {*board.lines(Person("mia", "manager", "mia"))} == {*owners}
+    nobody = Person("nobody", "seller", "nobody")
+    assert not board.lines(nobody)
+    assert not board.owned(nobody, "a")
+    assert not board.owned(nobody, "not there")
     accept(ledger, "a", NOW + 1)
     answered = desk.handed(NOW + 1)
     assert answered["a"].status == "accepted"

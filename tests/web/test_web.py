@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from lqmodel.declarations import Handoffs
 from lqmodel.errors import CannotWrite, NoInput, UsageError
+from lqmodel.files import read_manifest, write_manifest
 from lqmodel.languages import NAMES, Language
 from lqmodel.ledger import STATUSES, Feedback, Ledger
 from lqmodel.ledger.tables import AUDIT
@@ -25,6 +26,7 @@ from lqmodel.rewriting import write_without
 from lqmodel.rights import access
 from lqmodel.runs import Run
 from lqmodel.web import ROLES, Config, Person, Server, create_app
+from lqmodel.web.board import Handed
 from lqmodel.web.desk import Desk
 from lqmodel.web.people import ABSOLUTE, IDLE, USERS, _hasher
 
@@ -522,6 +524,44 @@ def test_what_an_erasure_took_is_not_shown_any_more(site: Site, tmp_path: Path) 
     assert chance in mia.get("/lead?id=M").text
     assert write_without((tmp_path / "runs" / "latest").resolve(), ["M"]) == 3
     assert chance not in mia.get("/lead?id=M").text
+
+
+def test_an_agreement_that_is_not_in_force_says_so_where_it_is_named(site: Site, tmp_path: Path) -> None:
+    folder = (tmp_path / "runs" / "latest").resolve()
+    manifest = {k: v for k, v in read_manifest(folder).items() if k not in ("files", "sha256")}
+    mia = site.signed("mia")
+    pages, said = ("/lead?id=A", "/model"), "Not in force: not signed yet by "
+    for signed, waits in (({"by": ["marketing"]}, "sales."), (None, "marketing, sales.")):
+        write_manifest(folder, {**manifest, "agreement": "2026-01", "signed": signed})
+        assert [said + waits in mia.get(page).text for page in pages] == [True, True]
+    write_manifest(folder, {**manifest, "agreement": "2026-01", "signed": {"by": ["marketing", "sales"]}})
+    for page in pages:
+        told = mia.get(page).text
+        assert "2026-01" in told
+        assert said not in told
+
+
+def test_an_order_is_worked_out_once_for_those_who_are_handed_over(site: Site, tmp_path: Path) -> None:
+    view, mia = site.app.state.view, Person("mia", "manager", "mia")
+    worked: list[str] = []
+
+    def by_id(h: Handed) -> str:
+        worked.append(h.lead_id)
+        return h.lead_id
+
+    def order() -> list[str]:
+        return list(view.cuts.in_order(view.desk.handed(site.now), mia, view.shown(), "id", by_id))
+
+    assert order() == sorted([*"AB", NASTY]) == order()
+    site.ledger.say(
+        [Feedback("A", "accepted", site.now, person="ann", token="a-token-of-an-act")], SPOKEN, site.now
+    )
+    assert order() == sorted([*"AB", NASTY])
+    assert len(worked) == 3, "an answer changes what became of a lead, and not who has it"
+    stages = dict.fromkeys((*"ABM", NASTY), "sales-ready")
+    run = write_night(tmp_path / "runs", 3, stages, previous=Run.open(tmp_path / "runs" / "latest"))
+    site.ledger.record(run, site.now)
+    assert order() == sorted([*"ABM", NASTY])
 
 
 def test_the_desk_that_is_kept_is_the_one_that_is_read_anew(site: Site, tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ import httpx
 import pytest
 import typer
 from conftest import Ended
+from fastapi import FastAPI
 from projects import AS_OF, Trained
 
 from lqmodel.api import open_project
+from lqmodel.declarations import to_microseconds
 from lqmodel.languages import Language
 from lqmodel.ledger import Spoken
-from lqmodel.web import Config, People, Person, Server, create_app
+from lqmodel.web import Config, People, Person, Server, create_app, serving
+from lqmodel.web.view import right_now
 
 Lqmodel = Callable[..., Ended]
 PASSWORD = "correct horse battery"
@@ -67,6 +70,23 @@ def test_what_is_not_served(project: Path, lqmodel: Lqmodel) -> None:
     lqmodel("serve", "--host", "0.0.0.0").refused(2, "passwords would travel in the open", "--https")
     People(open_project().ledger().store).add(Person("ann", "seller", "ann"), PASSWORD)
     lqmodel("serve").refused(66, "no run in")
+
+
+def test_a_view_of_another_moment(project: Path, lqmodel: Lqmodel, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lqmodel("predict", "--model", "bundle", "--as-of", AS_OF, "--record").code == 0
+    People(open_project().ledger().store).add(Person("ann", "seller", "ann"), PASSWORD)
+    served: list[FastAPI] = []
+    monkeypatch.setattr(serving, "serve", lambda app, bound: (served.append(app), bound.close()))
+    for as_of, moment in (("run", "2024-12-30T09:00"), ("2025-02-03", "2025-02-03T00:00")):
+        told = lqmodel("serve", "--port", "0", "--as-of", as_of).err
+        assert f"pages and answers are dated from {moment}" in told
+    clock = served[-1].state.view.clock
+    first = clock()
+    assert 0 <= first - to_microseconds("2025-02-03", "UTC") < 60_000_000
+    assert clock() > first, "time goes on"
+    assert "dated" not in lqmodel("serve", "--port", "0").err
+    assert served[-1].state.view.clock is right_now
+    lqmodel("serve", "--as-of", "noon").refused(2, "as_of 'noon'", "today")
 
 
 def test_a_lead_of_a_real_run_is_told_in_full(project: Path, lqmodel: Lqmodel) -> None:
