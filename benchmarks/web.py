@@ -1,7 +1,8 @@
 """The view under load: `lqmodel serve` in a process of its own over a run of a million scored leads, on loopback.
 
 `python -m benchmarks.web [--quick]`. Twenty people work for a minute, each thinking a second between two requests, and
-then for a minute without thinking; they and the server share the machine's cores. All reads of a lead are written
+then for a minute without thinking; they and the server share the machine's cores. Three minutes more without thinking show
+whether the server's memory stays as it is. All reads of a lead are written
 down, as always. What the server acknowledged is held against the ledger afterwards.
 """
 
@@ -35,20 +36,26 @@ BAR = 0.150
 """Seconds within which 95 of 100 pages are to be there: of the worklist and a lead, with time to think."""
 LARGEST = 60_000
 """Bytes of a page, at most."""
+LOOKS, FLAT = 6, 1.15
+"""How often memory is looked at while people go on, and how much it may then differ from what two minutes of work left."""
 BARRED = ("worklist", "filtered", "searched", "lead")
 
 
 @dataclass(frozen=True)
 class Load:
-    """How many leads, and for how long people work; in seconds, and seconds to think between two requests."""
+    """How many leads, and for how long people work; in seconds, and seconds to think between two requests.
+
+    ``more`` is for how long they go on while only memory is looked at.
+    """
 
     size: Size
     seconds: float
     think: float
+    more: float
 
 
-FULL = Load(Size(leads=1_000_000, trained=5_000, simulated=50_000, users=20, bar=0.25), 60.0, 1.0)
-QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.1), 3.0, 0.1)
+FULL = Load(Size(leads=1_000_000, trained=5_000, simulated=50_000, users=20, bar=0.25), 60.0, 1.0, 180.0)
+QUICK = Load(Size(leads=2_000, trained=1_500, simulated=3_000, users=5, bar=0.1), 3.0, 0.1, 1.0)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,10 @@ class Page(Comparison):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it all: pages, and what should not have been."""
+    """What came of it all: pages, the server's memory in bytes from time to time, and what should not have been."""
 
     pages: tuple[Page, ...]
+    memory: tuple[int, ...]
     told: tuple[str, ...]
     wrong: tuple[str, ...]
 
@@ -128,6 +136,9 @@ def measure(root: Path, load: Load, run: Run) -> Outcome:
             case = f"{load.size.users} people, {f'{think:g} s' if think else 'no time'} to think"
             pages += _pages(case, found)
             told.append(f"{case}: {len(found) / taken:.0f} requests/s")
+        for _ in range(LOOKS):
+            work(users, load.more / LOOKS, 0.0)
+            sizes.append(_resident(process))
         for user in users:
             user.close()
     wrong += [problem for user in users for problem in user.wrong]
@@ -137,9 +148,11 @@ def measure(root: Path, load: Load, run: Run) -> Outcome:
     wrong += ledger.verify().problems
     told += [
         f"{sum(len(user.acknowledged) for user in users):,} acts acknowledged, {sum(u.conflicts for u in users)} refused as conflicts",
-        "server's memory " + " → ".join(f"{size / 2**20:,.0f} MiB" for size in sizes),
+        "server's memory at first, after each minute, and each half minute more: "
+        + ", ".join(f"{size / 2**20:,.0f}" for size in sizes)
+        + " MiB",
     ]
-    return Outcome(tuple(pages), tuple(told), tuple(wrong))
+    return Outcome(tuple(pages), tuple(sizes), tuple(told), tuple(wrong))
 
 
 def _acts(store: Store) -> list[str]:
@@ -197,14 +210,16 @@ def _resident(process: int) -> int:
 
 
 def missed(outcome: Outcome, load: Load) -> list[str]:
-    """Say which bars were missed: errors, acts lost, large pages, and those of time where people think."""
+    """Say which bars were missed: errors, acts lost, large pages, memory that grows, and time where people think."""
     slow = [
         f"{page.case}: 95 of 100 within {page.p95 * 1000:.0f} ms, not {BAR * 1000:.0f}"
         for page in outcome.pages
         if page.case.startswith(BARRED) and "no time" not in page.case and page.p95 > BAR
     ]
     large = [f"{page.case}: {page.bytes:,} bytes" for page in outcome.pages if page.bytes > LARGEST]
-    return [*outcome.wrong, *slow, *large]
+    _, _, warm, *later = outcome.memory
+    grown = [] if max(later) <= warm * FLAT else [f"memory went from {warm:,} to {max(later):,} bytes"]
+    return [*outcome.wrong, *slow, *large, *grown]
 
 
 def table(outcome: Outcome) -> str:
