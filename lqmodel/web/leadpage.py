@@ -22,7 +22,7 @@ from lqmodel.web.desk import who
 from lqmodel.web.frame import Frame
 from lqmodel.web.people import Person
 from lqmodel.web.shown import Shown, named
-from lqmodel.web.words import chance, day, waits_for
+from lqmodel.web.words import chance, chance_then, day, waits_for
 
 NURTURED = (STAGES[LEAD], STAGES[MQL])
 """Stages from which the model moves a lead up: there something can help."""
@@ -74,6 +74,8 @@ class LeadPage:
         Other handed leads of the account: id, who, and what became of the handoff.
     chance, interval, trend : str
         Of the run that is shown.
+    chance_then : str
+        As it was frozen at the handoff, where that reads otherwise.
     up, down : tuple of Why
         As they were frozen at the handoff, the strongest first.
     said_in : str
@@ -130,6 +132,7 @@ class LeadPage:
     chance: str
     interval: str
     trend: str
+    chance_then: str
     up: tuple[Why, ...]
     down: tuple[Why, ...]
     said_in: str
@@ -204,6 +207,7 @@ def lead_page(
         chance=odds,
         interval=interval,
         trend=now.trend,
+        chance_then=chance_then(vars(now), frozen, language),
         up=sides[0],
         down=sides[1],
         said_in=said_in,

@@ -24,6 +24,19 @@ def chance(row: Mapping[str, Any], language: Language) -> tuple[str, str]:
     return language.odds(row["probability"]), f"{low} – {high}"
 
 
+def chance_then(row: Mapping[str, Any], frozen: Mapping[str, Any] | None, language: Language) -> str:
+    """Return the chance at a handoff as people say it; empty where there is none, or today's reads the same.
+
+    >>> from lqmodel.languages import ENGLISH
+    >>> [chance_then({"probability": p}, {"probability": 0.52}, ENGLISH) for p in (0.31, 0.48, None)]
+    ['about 5 in 10', '', '']
+    """
+    if frozen is None or frozen.get("probability") is None or row.get("probability") is None:
+        return ""
+    then = language.odds(frozen["probability"])
+    return "" if then == language.odds(row["probability"]) else then
+
+
 def day(moment: int, language: Language) -> str:
     """Return the day of a moment, such as "21 Nov 2026"."""
     return language.date(from_microseconds(moment), "short")

@@ -208,6 +208,12 @@ PHRASES: Final = {
         "nb": "Hva de gjorde",
     },
     "web.handed_over": {"en": "handed over", "de": "übergeben", "ro": "predat", "nb": "overlevert"},
+    "web.chance_then": {
+        "en": "When handed over: {chance}",
+        "de": "Bei der Übergabe: {chance}",
+        "ro": "La predare: {chance}",
+        "nb": "Ved overleveringen: {chance}",
+    },
     "web.doubts": {
         "en": "Why this might be wrong",
         "de": "Warum das falsch sein kann",
