@@ -16,7 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from parts import need
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 from projects import WHEN, Trained, agree_on, change
 
 from lqmodel.api import open_project
@@ -61,11 +69,35 @@ class Seen:
         self.page.goto(self.url + path)
         return self.page
 
-    def heard(self, message: ConsoleMessage) -> None:
-        """Keep what the browser says of errors; a refused form is an answer, and no error of the page."""
-        refused = re.search(r"status of 4\d\d", message.text)
+    def lead(self, lead: str) -> Page:
+        """Go to the page of a lead."""
+        return self.open(f"/lead?id={lead}")
+
+    def listen(self) -> None:
+        """Keep what goes wrong in any page, of errors, policy, dialogs and parts that are not there."""
+        self.context.on("console", self._heard)
+        self.context.on("weberror", lambda error: self._complain(str(error.error)))
+        self.context.on("dialog", lambda dialog: (self._complain("a dialog opened"), dialog.dismiss()))
+        self.context.on("response", self._answered)
+
+    def forgive(self, words: str) -> None:
+        """Take away complaints that a test meant to cause; there must be some."""
+        kept = [told for told in self.complaints if words not in told]
+        assert len(kept) < len(self.complaints), f"nothing complained of {words}"
+        self.complaints[:] = kept
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # a refused form is an answer, and no error of the page
+        refused = re.search(r"status of 4\d\d|Response Status Error Code 4\d\d", message.text)
         if message.type in ("error", "warning") and not refused:
-            self.complaints.append(f"{self.page.url}: {message.text}")
+            self._complain(message.text)
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type not in ("document", "xhr", "fetch"):
+            self._complain(f"{response.url} answered {response.status}")
+
+    def _complain(self, words: str) -> None:
+        self.complaints.append(f"{self.page.url}: {words}")
 
 
 @dataclass(frozen=True)
@@ -83,13 +115,12 @@ class Site:
         """Open a browser of its own, which nothing may complain in."""
         context = self.browser.new_context(**{"locale": "en-GB", **options})
         context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        seen = Seen(self.url, context, page)
-        page.on("console", seen.heard)
-        page.on("pageerror", lambda error: seen.complaints.append(f"{page.url}: {error}"))
-        page.on("dialog", lambda dialog: (seen.complaints.append("a dialog opened"), dialog.dismiss()))
-        yield seen
-        context.close()
+        seen = Seen(self.url, context, context.new_page())
+        seen.listen()
+        try:
+            yield seen
+        finally:
+            context.close()
         assert not seen.complaints
 
     @contextmanager
@@ -101,11 +132,7 @@ class Site:
                 yield seen
             return
         with self.browsing(**options) as seen:
-            page = seen.open("/login")
-            page.fill("[name=name]", name)
-            page.fill("[name=password]", PASSWORD)
-            page.click("button.main")
-            expect(page).to_have_url(re.compile("/handoffs$"))
+            sign_in(seen.open("/login"), name)
             if not anew:
                 self.sessions[name] = seen.context.storage_state()
             yield seen
@@ -115,9 +142,25 @@ class Site:
         found = self.ledger.handoffs(RECORDED, statuses=["open"], owner=owner)
         return [row["lead_id"] for row in sorted(found, key=lambda row: -row["probability"])]
 
+    def said(self, lead: str) -> list[dict[str, Any]]:
+        """Return what people did about a lead, in order, as the ledger holds it."""
+        return [row for row in self.ledger.of_lead(lead) if row["entry"] == "feedback"]
+
     def acts(self, lead: str) -> list[str]:
-        """Return what people did about a lead, in order."""
-        return [str(row["act"]) for row in self.ledger.of_lead(lead) if row["entry"] == "feedback"]
+        """Return what people did about a lead, by name."""
+        return [str(row["act"]) for row in self.said(lead)]
+
+    def speak(self, name: str, language: str) -> None:
+        """Give somebody another language, as the page's own switch does."""
+        People(self.ledger.store).speak(name, Language.of(language))
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Fill the form of signing in, and wait for the worklist."""
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button.main")
+    expect(page).to_have_url(re.compile("/handoffs$"))
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +174,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def waiting(site: Site) -> Iterator[str]:
+    """A lead of ann's for each test that answers one, so that none meets another's answers."""
+    return iter(site.leads_of("ann")[1:])
+
+
+@pytest.fixture(scope="session")
 def site(company: Trained, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`lqmodel serve` in a process of its own, over two recorded nights; some names are nasty."""
     root = company.copy(tmp_path_factory.mktemp("view") / "project", state=True)

@@ -5,35 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from browser.conftest import NASTY, Seen, Site
-
-PAGES = {
-    "seller": ("/handoffs", "/lead", "/model"),
-    "manager": ("/handoffs?status=all", "/lead", "/nurture", "/funnel", "/model"),
-    "admin": ("/users", "/audit", "/not-there"),
-}
-NAMED = {"seller": "ann", "manager": "mia", "admin": "ada"}
-
-
-@pytest.fixture(scope="module")
-def waiting(site: Site) -> Iterator[str]:
-    """A lead of ann's for each test that answers one, so that none meets another's answers."""
-    return iter(site.leads_of("ann")[1:])
-
-
-def lead_page(seen: Seen, lead: str) -> Page:
-    return seen.open(f"/lead?id={lead}")
+from browser.conftest import NASTY, PASSWORD, Site
 
 
 def said(page: Page, words: str) -> None:
     expect(page.locator(".notice[role=status]")).to_contain_text(words)
-
-
-# ── journeys ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_accept_undo_reject_and_the_manager_sees_it(site: Site, waiting: Iterator[str]) -> None:
@@ -66,7 +44,7 @@ def test_accept_undo_reject_and_the_manager_sees_it(site: Site, waiting: Iterato
 def test_two_people_on_one_lead_are_told_and_nothing_is_lost(site: Site, waiting: Iterator[str]) -> None:
     lead = next(waiting)
     with site.signed("ann") as one, site.signed("mia") as other:
-        ours, theirs = lead_page(one, lead), lead_page(other, lead)
+        ours, theirs = one.lead(lead), other.lead(lead)
         ours.click("button:text-is('Accept')")
         expect(ours.locator(".top")).to_contain_text("accepted")
         theirs.click("button:text-is('I called')")
@@ -81,7 +59,7 @@ def test_two_people_on_one_lead_are_told_and_nothing_is_lost(site: Site, waiting
 def test_a_double_click_gives_one_record(site: Site, waiting: Iterator[str]) -> None:
     lead = next(waiting)
     with site.signed("ann") as seen:
-        page = lead_page(seen, lead)
+        page = seen.lead(lead)
         page.dblclick("button:text-is('Accept')")
         expect(page.locator(".top")).to_contain_text("accepted")
         page.wait_for_load_state("networkidle")
@@ -96,7 +74,7 @@ def test_by_keys_alone(site: Site) -> None:
             page.keyboard.press(key)
         page.keyboard.type("ben")
         page.keyboard.press("Tab")
-        page.keyboard.type("correct horse battery")
+        page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("/handoffs$"))
         page.wait_for_load_state()
@@ -117,7 +95,7 @@ def test_by_keys_alone(site: Site) -> None:
 def test_without_javascript_all_works(site: Site, waiting: Iterator[str]) -> None:
     lead = next(waiting)
     with site.signed("ann", anew=True, java_script_enabled=False) as seen:
-        page = lead_page(seen, lead)
+        page = seen.lead(lead)
         page.click("button:text-is('Accept')")
         expect(page.locator(".top")).to_contain_text("accepted")
         page.click("#history button:text-is('Undo')")
@@ -176,45 +154,3 @@ def test_a_nasty_name_is_text_everywhere(site: Site) -> None:
         seen.open("/nurture")
         expect(page.locator(".group").first).to_be_visible()
         assert page.locator("img").count() == 0
-
-
-# ── every page ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def every_page(site: Site, seen: Seen, role: str) -> Iterator[tuple[str, Page]]:
-    lead = site.leads_of("ann")[0]
-    for path in PAGES[role]:
-        page = seen.open(f"/lead?id={lead}" if path == "/lead" else path)
-        expect(page.locator("main")).to_be_visible()
-        expect(page.locator("[hx-trigger]")).to_have_count(0)  # what is worked out is there
-        yield path, page
-
-
-@pytest.mark.parametrize("role", PAGES)
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_page_is_wider_than_the_screen(site: Site, role: str, width: int) -> None:
-    with site.signed(NAMED[role], viewport={"width": width, "height": 800}) as seen:
-        for path, page in every_page(site, seen, role):
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} pixels wide"
-
-
-@pytest.mark.parametrize("role", PAGES)
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_axe_finds_nothing_serious(site: Site, role: str, colours: str) -> None:
-    with site.signed(NAMED[role], color_scheme=colours) as seen:
-        for path, page in every_page(site, seen, role):
-            assert serious(page) == [], path
-    with site.browsing(color_scheme=colours) as seen:
-        assert serious(seen.open("/login")) == []
-
-
-def serious(page: Page) -> list[str]:
-    # put in by the browser's own hand: the page's policy lets no script in
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
