@@ -56,7 +56,9 @@ def create_app(config: Config, ledger: Ledger, clock: Clock = right_now) -> Fast
     @app.exception_handler(HTTPException)
     def failed(request: Request, error: HTTPException) -> Response:
         if error.status_code == 401 and request.method == "GET":
-            return to("/login")
+            # no part of a page can be the form of signing in: the whole page goes there
+            asked = "hx-request" in request.headers
+            return Response(status_code=401, headers={"hx-redirect": "/login"}) if asked else to("/login")
         return view.failure(error.status_code, request)
 
     @app.exception_handler(RequestValidationError)

@@ -219,7 +219,7 @@ def lead_page(
         picture="" if told is None or frozen is None else asks.picture(frozen["seq"], told),
         headline=str(change.get("headline", "")),
         moves=tuple(f"{m['text']} ({m['before']})" for m in (*change.get("up", ()), *change.get("down", ()))),
-        entries=_entries(history, person, language),
+        entries=_entries(history, person, run.as_of or 0, language),
         did=_did([r for r in told_of if r["at"] is not None]),
         fresh=tuple(
             (source, day(to_microseconds(at, None), language) if at else "–")
@@ -256,7 +256,10 @@ def _when(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Language) -> tuple[Entry, ...]:
+def _entries(
+    history: Sequence[Mapping[str, Any]], person: Person, followed: int, language: Language
+) -> tuple[Entry, ...]:
+    """Return the newest lines; what a run has followed, which looked at ``followed``, is not taken back."""
     stand = {row["token"] for row in standing([h for h in history if h["entry"] == "feedback"])}
     told = []
     for row in reversed(history[-ENTRIES:]):
@@ -270,7 +273,7 @@ def _entries(history: Sequence[Mapping[str, Any]], person: Person, language: Lan
             detail = " · ".join(str(v) for v in (row["reason"], row["note"]) if v)
         acted = row["entry"] == "feedback" and not str(row["token"]).startswith(UNDOES)
         undone = acted and row["token"] not in stand
-        may = acted and not undone and row["person"] == person.name
+        may = acted and not undone and row["person"] == person.name and row["known_at"] >= followed
         at = row["at"] if row["entry"] == "feedback" else row["as_of"]
         when = _when(from_microseconds(at))
         told.append(Entry(when, what, detail, said, undone, row["token"] if may else ""))

@@ -122,7 +122,11 @@ class View:
         key = request.cookies.get(self.cookie, "")
         signed = self.people.session(key, self.clock()) if key and status < 500 else None
         frame = Frame(spoken_by(request)) if signed is None else self.frame(signed)
-        return self.page("failure.html", Failure(frame, f"failed_{known}"), frame.language, status)
+        page = self.page("failure.html", Failure(frame, f"failed_{known}"), frame.language, status)
+        if "hx-request" in request.headers and "hx-boosted" not in request.headers:
+            # a part of a page was asked for: what is said instead stands in the page's middle
+            page.headers.update({"hx-retarget": "#main", "hx-reselect": "#main", "hx-reswap": "outerHTML"})
+        return page
 
 
 def spoken_by(request: Request) -> Language:

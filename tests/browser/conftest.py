@@ -80,11 +80,11 @@ class Seen:
         self.context.on("dialog", lambda dialog: (self._complain("a dialog opened"), dialog.dismiss()))
         self.context.on("response", self._answered)
 
-    def forgive(self, words: str) -> None:
-        """Take away complaints that a test meant to cause; there must be some."""
-        kept = [told for told in self.complaints if words not in told]
-        assert len(kept) < len(self.complaints), f"nothing complained of {words}"
-        self.complaints[:] = kept
+    def forgive(self, *words: str) -> None:
+        """Take away the complaints that a test meant to cause; each must be there."""
+        for word in words:
+            assert any(word in told for told in self.complaints), f"nothing complained of {word}"
+        self.complaints[:] = [told for told in self.complaints if not any(word in told for word in words)]
 
     def _heard(self, message: ConsoleMessage) -> None:
         # a refused form is an answer, and no error of the page
@@ -102,9 +102,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Site:
-    """The address of the view, the ledger behind it, and a browser."""
+    """The address of the view, the project and the ledger behind it, and a browser."""
 
     url: str
+    root: Path
     ledger: Ledger
     run: Run
     browser: Browser
@@ -141,6 +142,11 @@ class Site:
         """Return the leads that wait for somebody's answer, the likeliest first."""
         found = self.ledger.handoffs(RECORDED, statuses=["open"], owner=owner)
         return [row["lead_id"] for row in sorted(found, key=lambda row: -row["probability"])]
+
+    def at_stage(self, stage: str) -> list[str]:
+        """Return the leads that the newest run scored at a stage, in order."""
+        rows = self.run.table.to_pylist()
+        return [str(row["lead_id"]) for row in rows if row["status"] == "scored" and row["stage"] == stage]
 
     def said(self, lead: str) -> list[dict[str, Any]]:
         """Return what people did about a lead, in order, as the ledger holds it."""
@@ -191,7 +197,7 @@ def site(company: Trained, browser: Browser, tmp_path_factory: pytest.TempPathFa
     command = [sys.executable, "-c", MAIN, "serve", "--project", str(root), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            yield Site(_address(server), ledger, run, browser)
+            yield Site(_address(server), root, ledger, run, browser)
         finally:
             server.send_signal(signal.SIGINT)
             server.communicate(timeout=30)

@@ -18,6 +18,8 @@ def test_accept_undo_reject_and_the_manager_sees_it(site: Site, waiting: Iterato
     lead = next(waiting)
     with site.signed("ann") as seen:
         page = seen.page
+        page.fill("[name=q]", lead)
+        page.click("button:text-is('Show')")
         page.click(f'a.row[href="/lead?id={lead}"]')
         expect(page.locator("h1")).to_contain_text(lead)
         page.click("button:text-is('Accept')")

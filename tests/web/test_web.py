@@ -410,11 +410,13 @@ def test_what_a_run_has_followed_is_not_taken_back(site: Site, tmp_path: Path) -
     page = ann.post("/lead/act", data=form(ann.get("/lead?id=A").text, "accepted")).text
     token = site.acts("A")[0]["token"]
     day = NOW // DAY + 2
-    later = write_night(tmp_path / "later", day, {"A": "SAL"})
+    assert "/lead/undo" in page
+    later = write_night(tmp_path / "runs", day, {"A": "SAL"})
     site.now = (day + 1) * DAY
     site.ledger.record(later, site.now)
     ann = site.signed("ann")
     page = ann.get("/lead?id=A").text
+    assert "/lead/undo" not in page, "what would be refused is not offered"
     answer = ann.post("/lead/undo", data={"csrf": hidden(page, "csrf"), "lead_id": "A", "token": token})
     assert answer.status_code == 409
     assert "A run has followed this act since. Say what is right now by a new one." in answer.text

@@ -25,6 +25,11 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:afterSettle", () => {
   if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 });
-for (const failed of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failed, () => (document.getElementById("unreachable").hidden = false));
+for (const [told, reached] of [["htmx:sendError", false], ["htmx:timeout", false], ["htmx:afterOnLoad", true]]) {
+  document.addEventListener(told, () => (document.getElementById("unreachable").hidden = reached));
 }
+
+// whoever goes back twice while a page is on its way gets the address alone: then the page is fetched once more
+const [arrived] = performance.getEntriesByType("navigation");
+const plain = (address) => address.split("#")[0];
+if (arrived && history.state?.htmx && plain(arrived.name) !== plain(location.href)) location.reload();
