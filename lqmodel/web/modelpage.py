@@ -187,7 +187,7 @@ def _estimate(figure: Mapping[str, float | None] | None, language: Language, *, 
     return (
         told
         if low is None or high is None or not ends
-        else f"{told} ({_rounded(low, language)} – {_rounded(high, language)})"
+        else f"{told} ({_rounded(low, language)}\u00a0–\u00a0{_rounded(high, language)})"
     )
 
 
