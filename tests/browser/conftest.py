@@ -48,7 +48,6 @@ checklist = ["budget", "authority", "need", "timeframe", "location"]
 reasons = { no_budget = "180d", no_reply = "30d" }
 """
 WHO = {"ann": "seller", "ben": "seller", "max": "marketer", "mia": "manager", "ada": "admin"}
-MAIN = "from lqmodel.cli import main; main()"
 PATIENCE = 20_000
 """How long anything may take that a test waits for, milliseconds."""
 
@@ -194,7 +193,7 @@ def site(company: Trained, browser: Browser, tmp_path_factory: pytest.TempPathFa
     people = People(ledger.store)
     for name, role in WHO.items():
         people.add(Person(name, role, name, Language.of("en")), PASSWORD)
-    command = [sys.executable, "-c", MAIN, "serve", "--project", str(root), "--port", "0"]
+    command = [sys.executable, "-m", "lqmodel", "serve", "--project", str(root), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             yield Site(_address(server), root, ledger, run, browser)
