@@ -43,8 +43,9 @@ def day(moment: int, language: Language) -> str:
 
 
 def ago(length: int, language: Language) -> str:
-    """Return a length of time in days, such as "3 days"."""
-    return language.say("days", max(length, 0) // _DAY)
+    """Return a length of time in days, such as "3 days"; less than one is "today"."""
+    days = max(length, 0) // _DAY
+    return language.say("days", days) if days else language.say("today")
 
 
 def waits_for(run: Run, language: Language) -> str:
