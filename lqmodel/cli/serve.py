@@ -61,8 +61,13 @@ def command(
     if not People(ledger.store).all():
         raise UsageError("nobody may sign in yet", do="add somebody: `lqmodel user add NAME --role manager`")
     config = Config(run_folder(run, project), spoken, (*LOOPBACK, *allow), https, project=project)
-    clock = right_now if as_of is None else from_then(_moment(as_of, Run.open(config.run), opened, name))
+    shown = Run.open(config.run)
+    clock = right_now if as_of is None else from_then(_moment(as_of, shown, opened, name))
     app = create_app(config, ledger, clock)
+    if not ledger.has(shown):
+        late = "say `lqmodel record`"
+        never = "data without a clock is not recorded; `lqmodel handoffs` lists them"
+        note(f"notice: this run's handoffs are on no worklist: {never if shown.as_of is None else late}")
     bound = listening(host, port)
     note(f"http://{host}:{bound.getsockname()[1]}  (Ctrl-C ends it)")
     if as_of is not None:

@@ -21,12 +21,13 @@ class Action(StrEnum):
     add = "add"
     list = "list"
     role = "role"
+    password = "password"
     disable = "disable"
 
 
 def command(
     action: Annotated[
-        Action, typer.Argument(help="add or list people, give one another role, or disable one.")
+        Action, typer.Argument(help="add or list people, give one another role or password, or disable one.")
     ],
     name: Annotated[str | None, typer.Argument(help="With which name they sign in.")] = None,
     project: ProjectOption = Path(),
@@ -40,7 +41,7 @@ def command(
     ] = False,
     format: FormatOption = Format.text,
 ) -> None:
-    """Add people who may sign in, list them, give one another role, or shut one out. The password is asked for, and kept as a hash."""
+    """Add people who may sign in, list them, or shut one out, until `password` lets them in again. Passwords are asked for, and kept as hashes."""
     from lqmodel.api import open_project
     from lqmodel.languages import Language
     from lqmodel.web import People, Person
@@ -61,6 +62,10 @@ def command(
         people.check_new(person)
         people.add(person, _password(password_stdin))
         typer.echo(f"{name} may sign in as {role}")
+    elif action is Action.password:
+        people.check_known(name)
+        people.give_password(name, _password(password_stdin))
+        typer.echo(f"{name} may sign in with the new password")
     elif action is Action.role:
         people.give_role(name, role)
         typer.echo(f"{name} is {role} now")

@@ -119,6 +119,10 @@ class Ledger:
         with self.store.reading() as con:
             return _rows(con, select(RUNS).order_by(RUNS.c.seq))
 
+    def has(self, run: Run) -> bool:
+        """Whether a run was recorded."""
+        return self.exists() and any(row["run_id"] == run.run_id for row in self.runs())
+
     def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
         """Return what is recorded of a lead, the oldest first; ``entry`` says what each row is."""
         with self.store.reading() as con:

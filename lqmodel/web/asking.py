@@ -33,6 +33,8 @@ from lqmodel.web.kept import Jobs, Kept, Lasting
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
 PATIENCE: Final = 2.0
 """Seconds that a page waits for what is worked out in the background, before it says so."""
+TURN: Final = 5.0
+"""Seconds that what would help one lead waits for what would help all."""
 GRACE: Final = 5.0
 """Seconds that the end of a server waits for it."""
 AFRESH: Final = 300_000_000
@@ -112,7 +114,7 @@ class Asks:
 
     def help_known(self, run: Run, lead_id: str, language: Language) -> Help | None:
         """Return what would help a lead, where it was worked out already."""
-        return self._helps.known((run.run_id, lead_id, language.name))
+        return self._helps.known((_written(run), lead_id, language.name))
 
     def help(self, run: Run, lead_id: str, language: Language) -> Help:
         """Work out what would help a lead, from its rows in the sources; one at a time.
@@ -130,8 +132,15 @@ class Asks:
             scores, threads = run.part([lead_id]), Settings.read().threads
             return what_would_help(bundle, root, {}, scores, [lead_id], threads, language, acts)[0]
 
-        with self._kernel:
-            return self._helps.get((run.run_id, lead_id, language.name), work)
+        if not self._kernel.acquire(timeout=TURN):
+            raise Refused(
+                "the model is at work on the nurture page just now",
+                do="ask again in a minute: it takes that long once for each run",
+            )
+        try:
+            return self._helps.get((_written(run), lead_id, language.name), work)
+        finally:
+            self._kernel.release()
 
     def nurture(self, run: Run, language: Language, wait: float = PATIENCE) -> NurtureList | None:
         """Return whom to nurture and with what; None while it is being worked out.
@@ -141,7 +150,7 @@ class Asks:
         LqmodelError
             As `nurture`, or no model is at hand.
         """
-        key = (run.run_id, language.name)
+        key = (_written(run), language.name)
         try:
             return self._nurturing.get(key, lambda: self._nurture(run.folder, language), wait)
         except TimeoutError:
@@ -278,3 +287,8 @@ class Asks:
 
         key = (bundle.version, before.name, language.name)
         return self._rewordings.get(key, rewording).of_frozen(told, frozen["facts"])
+
+
+def _written(run: Run) -> str:
+    """Name one writing of a run: an erasure writes it anew under its own name, and what was kept of it goes."""
+    return str(run.manifest["sha256"])

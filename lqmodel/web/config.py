@@ -25,9 +25,11 @@ class Config:
     secure : bool
         Whether people reach it by HTTPS: the cookie is then of this host alone.
     logins : str
-        How many tries of one name are allowed, as ``limits`` writes it.
+        How many tries of one name are allowed from one place, as ``limits`` writes it.
     acts : str
         How many acts of one person.
+    helps : str
+        How often one person may ask what would help a lead.
     project : Path or None
         Where the model that made the run and its sources are found, for what is worked out when it is asked
         for; None: it is left out.
@@ -39,4 +41,5 @@ class Config:
     secure: bool = False
     logins: str = "5/minute"
     acts: str = "60/minute"
+    helps: str = "30/minute"
     project: Path | None = None

@@ -40,11 +40,14 @@ def sign_in(
     if not guard.from_here(request) or not sent or not same:
         raise HTTPException(403)
     host = request.client.host if request.client else ""
-    if not view.logins.allows("name", name) or not view.logins_by_host.allows("host", host):
+    # the host first: whoever tries too much from one place locks nobody out of the others
+    tries = view.logins_by_host.allows(host) and view.logins.allows(name, host)
+    if not tries or not view.logins_by_name.allows(name):
         raise HTTPException(429)
     key = view.people.sign_in(name, password[:MOST], view.clock())
     if key is None:
         return _login(view, request, "web.no_entry", 401)
+    view.people.sign_out(request.cookies.get(view.cookie, ""))  # whoever was signed in here is not any more
     response = to("/handoffs")
     view.set_cookie(response, view.cookie, key)
     view.drop_cookie(response, view.login_cookie)

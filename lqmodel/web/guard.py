@@ -34,6 +34,7 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+STATIC: Final = "/static/"
 LARGEST: Final = 64_000
 """Bytes of a request's body, at most."""
 
@@ -70,7 +71,10 @@ class Headers:
                 headers = MutableHeaders(scope=message)
                 for name, value in (HEADERS | self._more).items():
                     headers[name] = value
-                headers.setdefault("cache-control", "no-store")
+                # files of ours hold nothing of anybody: they may be kept, and are asked after
+                headers.setdefault(
+                    "cache-control", "no-cache" if scope["path"].startswith(STATIC) else "no-store"
+                )
                 if scope["method"] == "POST" and message["status"] >= 400:
                     # the page stays where it was: the form's address is none that can be read again
                     headers["hx-push-url"] = "false"

@@ -80,8 +80,8 @@ class LeadPage:
         As they were frozen at the handoff, the strongest first.
     said_in : str
         The language of reasons and what changed: the reader's, else the one in which they were frozen.
-    told_on : str
-        The day of that handoff.
+    told_on, told_by : str
+        The day of that handoff, and the model that told them where it is another one than made the run.
     told_up, told_down, changed : str
         What the run says for, against, and of what changed; where no handoff was frozen.
     changed_in : str
@@ -137,6 +137,7 @@ class LeadPage:
     down: tuple[Why, ...]
     said_in: str
     told_on: str
+    told_by: str
     told_up: str
     told_down: str
     changed: str
@@ -212,6 +213,7 @@ def lead_page(
         down=sides[1],
         said_in=said_in,
         told_on="" if told is None or told.as_of is None else day(told.as_of, language),
+        told_by="" if frozen is None or frozen["bundle"] == run.bundle_version else str(frozen["bundle"]),
         told_up="" if told else texts["reasons_up"] or str(why.get("reasons_up") or ""),
         told_down="" if told else texts["reasons_down"] or str(why.get("reasons_down") or ""),
         changed=str(change["text"]) if is_shown else texts["reasons_changed"],

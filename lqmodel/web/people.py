@@ -126,9 +126,7 @@ class People:
             The name is taken or empty, the role is none, or the password is too short or too long.
         """
         self.check_new(person)
-        if not LEAST <= len(password) <= MOST:
-            raise UsageError(f"a password has {LEAST} to {MOST} characters", do="choose a longer one")
-        hashed = _hasher().hash(password)
+        hashed = _hashed(password)
         with self._writing() as con:
             if _row(con, person.name) is not None:
                 raise _taken(person.name)
@@ -171,6 +169,29 @@ class People:
             _check_there(con, name)
             con.execute(update(USERS).where(USERS.c.name == name).values(disabled=1))
             con.execute(delete(SESSIONS).where(SESSIONS.c.name == name))
+
+    def give_password(self, name: str, password: str) -> None:
+        """Give somebody another password, and let them in again if they were shut out; their sessions end at once.
+
+        Raises
+        ------
+        UsageError
+            The password is too short or too long.
+        NoInput
+            There is nobody of that name.
+        """
+        hashed = _hashed(password)
+        with self._writing() as con:
+            _check_there(con, name)
+            con.execute(update(USERS).where(USERS.c.name == name).values(password=hashed, disabled=0))
+            con.execute(delete(SESSIONS).where(SESSIONS.c.name == name))
+
+    def check_known(self, name: str) -> None:
+        """Refuse a name that nobody has, before a password is asked for; raises as `give_password`."""
+        with self._reading() as con:
+            if con is None:
+                raise NoInput(f"no user {name!r}", do="`lqmodel user add` adds the first")
+            _check_there(con, name)
 
     def give_role(self, name: str, role: str) -> None:
         """Let somebody do what a role may do; it counts from their next click on.
@@ -273,6 +294,12 @@ def _check_there(con: Connection, name: str) -> None:
 
 def _person(row: Any) -> Person:
     return Person(row.name, row.role, row.owner, Language.of(row.language), bool(row.disabled))
+
+
+def _hashed(password: str) -> str:
+    if not LEAST <= len(password) <= MOST:
+        raise UsageError(f"a password has {LEAST} to {MOST} characters", do="choose another one")
+    return _hasher().hash(password)
 
 
 def _digest(key: str) -> str:

@@ -11,21 +11,24 @@ from typing import Any
 
 import pyarrow as pa
 
+from lqmodel.errors import LqmodelError
 from lqmodel.files import MANIFEST
 from lqmodel.roster import ID
 from lqmodel.runs import Run
 from lqmodel.web.kept import Kept
 from lqmodel.web.words import trend
 
-BRIEF = ("status", "stage", "probability", "previous_probability", "low", "high")
+BRIEF = ("status", "stage", "probability", "low", "high")
 """Columns that a `Brief` is read from: they stand in memory; texts are read of one lead when it is asked for."""
+WEEK = 7 * 86_400_000_000
+"""Microseconds over which a lead's trend is told."""
 LATELY = 500
 """Leads of which all is remembered: those that were looked at last."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """Whether a lead was scored, where it stands, how its chance moved since the run before, and the chance.
+    """Whether a lead was scored, where it stands, how its chance moved in a week, and the chance.
 
     Empty where the run does not hold it.
     """
@@ -49,16 +52,15 @@ class Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        held = run.columns((ID, *BRIEF))
-        self._columns = {name: held[name].combine_chunks() for name in BRIEF if name in held.column_names}
+        self._now = _Leads(run.columns((ID, *BRIEF)))
+        self._then = _week_before(run)
         self._briefs: dict[str, Brief] = {}
-        self._ids = _Ids(held[ID].combine_chunks())
         self._texts: Kept[dict[str, str]] = Kept(LATELY)
         self._told: Kept[list[dict[str, Any]]] = Kept(LATELY)
 
     def holds(self, lead_id: str) -> bool:
         """Whether the run says anything of a lead."""
-        return self._at(lead_id) is not None
+        return self._now.row(lead_id) is not None
 
     def texts(self, lead_id: str, *names: str) -> dict[str, str]:
         """Return columns of text that the run has of a lead; empty texts where it has none."""
@@ -88,21 +90,54 @@ class Shown:
         """Return where a lead stands and how it moved; remembered, since lists ask for many again and again."""
         found = self._briefs.get(lead_id)
         if found is None:
-            at = self._at(lead_id)
-            row = {} if at is None else {name: column[at].as_py() for name, column in self._columns.items()}
+            row = self._now.row(lead_id) or {}
+            before = {} if self._then is None else self._then.row(lead_id) or {}
             chances = {name: row.get(name) for name in ("probability", "low", "high")}
             status, stage = (str(row.get(name) or "") for name in ("status", "stage"))
-            found = self._briefs[lead_id] = Brief(status, stage, trend(row), **chances)
+            moved = trend(before.get("probability"), chances["probability"])
+            found = self._briefs[lead_id] = Brief(status, stage, moved, **chances)
         return found
 
-    def _at(self, lead_id: str) -> int | None:
-        at = bisect_left(self._ids, lead_id)
-        return None if at == len(self._ids) or self._ids[at] != lead_id else at
+
+def week_before(run: Run) -> Run | None:
+    """Return, of the runs that one goes on from, the one nearest to a week before it; None where there is none."""
+    found, at, wanted = None, run.before(), (run.as_of or 0) - WEEK
+    while at is not None and (found is None or _far(at, wanted) <= _far(found, wanted)):
+        found, at = at, at.before()
+    return found
+
+
+def _week_before(run: Run) -> _Leads | None:
+    """Read its probabilities; a run that was damaged since takes the trends from the pages, and nothing else."""
+    try:
+        before = week_before(run)
+        return None if before is None else _Leads(before.columns((ID, "probability")))
+    except LqmodelError:
+        return None
+
+
+def _far(run: Run, moment: int) -> int:
+    return abs((run.as_of or 0) - moment)
 
 
 def named(rows: Iterable[Mapping[str, Any]], lead_id: str) -> str:
     """Return a lead's display columns in one text; its id where it has none."""
     return ", ".join(row["text"] for row in rows if row["at"] is None) or lead_id
+
+
+class _Leads:
+    """Columns of leads, ordered by id, read where they lie."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._columns = {name: table[name].combine_chunks() for name in table.column_names}
+        self._ids = _Ids(self._columns.pop(ID))
+
+    def row(self, lead_id: str) -> dict[str, Any] | None:
+        """Return what stands of a lead; None where there is none."""
+        at = bisect_left(self._ids, lead_id)
+        if at == len(self._ids) or self._ids[at] != lead_id:
+            return None
+        return {name: column[at].as_py() for name, column in self._columns.items()}
 
 
 class _Ids(Sequence[str]):

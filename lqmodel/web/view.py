@@ -60,7 +60,8 @@ class View:
         self.asks = Asks(config.project, ledger)
         self.cuts = Cuts(self.asks.bundle)
         self.logins, self.acts = guard.Rate(config.logins), guard.Rate(config.acts)
-        self.logins_by_host = guard.Rate("60/minute")
+        self.logins_by_host, self.logins_by_name = guard.Rate("60/minute"), guard.Rate("60/minute")
+        self.helps = guard.Rate(config.helps)
         self.cookie = "__Host-lqmodel" if config.secure else "lqmodel"
         self._pages = Environment(
             loader=FileSystemLoader(HERE / "templates"),

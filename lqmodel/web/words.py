@@ -12,6 +12,7 @@ from lqmodel.languages import Language
 from lqmodel.runs import Run
 
 _DAY = 86_400_000_000
+_LEAST = 1e-9
 _STEADY = 1.1
 """Odds that changed by less than this factor did not move."""
 
@@ -65,14 +66,18 @@ def plainly(error: LqmodelError) -> str:
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
 
 
-def trend(row: Mapping[str, Any]) -> str:
-    """Return "up", "down" or "steady" since the run before; empty where there was none.
+def trend(before: float | None, now: float | None) -> str:
+    """Return how a probability moved: "up", "down" or "steady"; empty where either is not known.
 
-    >>> [trend({"probability": p, "previous_probability": 0.2}) for p in (0.3, 0.2, 0.1)]
-    ['up', 'steady', 'down']
+    >>> [trend(0.2, p) for p in (0.3, 0.2, 0.1, 0.0, 1.0, None)]
+    ['up', 'steady', 'down', 'down', 'up', '']
     """
-    now, before = row.get("probability"), row.get("previous_probability")
-    if now is None or before is None:
+    if before is None or now is None:
         return ""
-    ratio = (now / (1 - now)) / (before / (1 - before))
+    ratio = _odds(now) / _odds(before)
     return "up" if ratio > _STEADY else "down" if ratio < 1 / _STEADY else "steady"
+
+
+def _odds(probability: float) -> float:
+    """Return the odds; in a run probabilities are rounded, and the smallest stand as 0."""
+    return max(probability, _LEAST) / max(1 - probability, _LEAST)

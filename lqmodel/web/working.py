@@ -58,6 +58,8 @@ def help_lead(view: Seen, signed: Signed, id: LeadId) -> Response:
     mine = view.desk.handed(view.clock()).owned(signed.person, id)
     if not mine or not shown.holds(id) or view.asks.bundle(shown.run) is None:
         raise HTTPException(404)
+    if not view.helps.allows(signed.person.name):
+        raise HTTPException(429)
     try:
         view.asks.help(shown.run, id, language)
     except LqmodelError as error:

@@ -85,6 +85,13 @@ def test_by_keys_alone(site: Site) -> None:
         expect(page.locator("a.row").first).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_contain_text(lead)
+        page.go_back()
+        page.locator("a.row").first.focus()
+        page.keyboard.press("a")
+        expect(page.locator("[data-key=a]")).to_be_focused()
+        assert site.acts(lead) == [], "nobody accepts a lead that they have not seen"
+        page.go_back()
+        page.locator("a.row").first.focus()
         page.keyboard.press("r")
         expect(page.locator("select[name=reason]")).to_be_focused()
         page.keyboard.press("Escape")

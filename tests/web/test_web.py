@@ -293,6 +293,40 @@ def test_guessing_is_slowed_down(site: Site) -> None:
 
 
 @on_sqlite
+def test_guessing_from_one_place_locks_nobody_out_of_another(site: Site) -> None:
+    client, elsewhere = site.client(), site.app.state.view
+    csrf = hidden(client.get("/login").text, "csrf")
+    for i in range(80):
+        client.post("/login", data={"name": "ann", "password": f"{i}", "csrf": csrf})
+    assert elsewhere.logins.allows("ann", "10.0.0.7")
+    assert elsewhere.logins_by_name.allows("ann"), (
+        "what one place may not try is not counted against the name"
+    )
+
+
+@on_sqlite
+def test_signing_in_ends_the_session_before_it(site: Site) -> None:
+    client = site.signed("ann")
+    kept = dict(client.cookies)
+    form = {"name": "ben", "password": PASSWORD, "csrf": hidden(client.get("/login").text, "csrf")}
+    assert client.post("/login", data=form).url.path == "/handoffs"
+    assert httpx.get(f"{site.url}/handoffs", cookies=kept, trust_env=False).status_code == 303
+    assert client.get("/handoffs").url.path == "/handoffs"
+
+
+@on_sqlite
+def test_files_are_asked_after_and_pages_are_never_kept(site: Site) -> None:
+    ann = site.signed("ann")
+    first = ann.get("/static/htmx.min.js")
+    assert first.headers["cache-control"] == "no-cache"
+    again = ann.get("/static/htmx.min.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert {ann.get(page).headers["cache-control"] for page in ("/handoffs", "/lead?id=A", "/not-there")} == {
+        "no-store"
+    }
+
+
+@on_sqlite
 @pytest.mark.parametrize("pause", [IDLE + 1, ABSOLUTE + 1])
 def test_a_session_ends(site: Site, pause: int) -> None:
     client = site.signed("ann")

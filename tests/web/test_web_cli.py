@@ -58,6 +58,13 @@ def test_people_are_added_listed_and_shut_out(
     assert lqmodel("user", "disable", "cem").code == 0
     assert lqmodel("user", "disable", "ann").code == 0
     lqmodel("user", "disable", "nobody").refused(66, "no user 'nobody'", "ann, cem, mia")
+    lqmodel("user", "password", "nobody").refused(66, "no user 'nobody'", "ann, cem, mia")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}, another\n"))
+    assert "new password" in lqmodel("user", "password", "cem", "--password-stdin").out
+    people = People(open_project().ledger().store)
+    assert people.sign_in("cem", PASSWORD, 10**15) is None
+    assert people.sign_in("cem", f"{PASSWORD}, another", 10**15), "who was shut out is let in again"
+    assert lqmodel("user", "disable", "cem").code == 0
     assert (
         lqmodel("user", "list").out
         == "ann  seller  ann  disabled\ncem  seller  cem  disabled\nmia  manager  mia\n"
@@ -87,6 +94,9 @@ def test_a_view_of_another_moment(project: Path, lqmodel: Lqmodel, monkeypatch: 
     assert "dated" not in lqmodel("serve", "--port", "0").err
     assert served[-1].state.view.clock is right_now
     lqmodel("serve", "--as-of", "noon").refused(2, "as_of 'noon'", "today")
+    assert "notice" not in lqmodel("serve", "--port", "0").err
+    assert lqmodel("predict", "--model", "bundle", "--as-of", "2025-01-06", "--no-record").code == 0
+    assert "on no worklist: say `lqmodel record`" in lqmodel("serve", "--port", "0").err
 
 
 def test_a_lead_of_a_real_run_is_told_in_full(project: Path, lqmodel: Lqmodel) -> None:

@@ -27,13 +27,15 @@ from lqmodel.policies import compare_policies, kept
 from lqmodel.reasons import LeadExplanation
 from lqmodel.runs import Run, write_run
 from lqmodel.scoring import score
-from lqmodel.web import Config, People, Person, Server, create_app
+from lqmodel.web import Config, People, Person, Server, asking, create_app
 from lqmodel.web.asking import Asks
 from lqmodel.web.charts import Range, ranges, scale
 from lqmodel.web.frame import Frame
 from lqmodel.web.funnelpage import funnel_page, looked_back
+from lqmodel.web.guard import Rate
 from lqmodel.web.markdown import blocks
 from lqmodel.web.policychange import policy_change
+from lqmodel.web.view import View
 
 NOW = 2 * 10**15
 PASSWORD = "correct horse battery"
@@ -146,8 +148,8 @@ def test_a_card_is_cut_into_blocks_and_nothing_is_lost() -> None:
 class Site:
     """A view over a scored and recorded project of the small company."""
 
-    def __init__(self, root: Path, url: str) -> None:
-        self.root, self.url = root, url
+    def __init__(self, root: Path, url: str, view: View) -> None:
+        self.root, self.url, self.view = root, url, view
         self.opened: dict[str, httpx.Client] = {}
         self.ledger = open_project(root).ledger()
         self.run = Run.open(root / "scores" / "latest")
@@ -184,8 +186,9 @@ def site(company: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ):
         people.add(Person(name, role, name, Language.of(language)), PASSWORD)
     config = Config(root / "scores/latest", Spoken.of(opened.declarations().model.stages), project=root)
-    with Server(create_app(config, opened.ledger())) as server:
-        made = Site(root, server.url)
+    app = create_app(config, opened.ledger())
+    with Server(app) as server:
+        made = Site(root, server.url, app.state.view)
         yield made
         for client in made.opened.values():
             client.close()
@@ -226,6 +229,30 @@ def test_what_would_help_is_asked_for_and_then_known(site: Site) -> None:
     assert asked not in mia.get("/lead", params={"id": lead}).text
     assert asked not in mia.get("/lead", params={"id": site.last["lead_id"]}).text, "no stage above"
     assert site.signed("sam").get("/lead/help", params={"id": lead}).status_code == 404
+
+
+def test_what_would_help_waits_for_nobody_for_long_and_not_too_often(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia, view = site.signed("mia"), site.view
+    table = site.run.table.to_pylist()
+    lead = [r["lead_id"] for r in table if r["status"] == "scored" and r["stage"] == "Lead"][-1]
+    monkeypatch.setattr(asking, "TURN", 0.05)
+    with view.asks._kernel:
+        told = mia.get("/lead/help", params={"id": lead})
+    assert told.status_code == 409
+    assert "Ask again in a minute" in told.text
+    assert mia.get("/lead/help", params={"id": lead}).status_code == 200
+    monkeypatch.setattr(view, "helps", Rate("1/minute"))
+    assert [mia.get("/lead/help", params={"id": lead}).status_code for _ in range(2)] == [200, 429]
+
+
+def test_reasons_of_another_model_name_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    mia, lead = site.signed("mia"), site.last["lead_id"]
+    named = f"· Model {site.run.bundle_version}"
+    assert named not in mia.get("/lead", params={"id": lead}).text
+    monkeypatch.setattr(Run, "bundle_version", "another")
+    assert named in mia.get("/lead", params={"id": lead}).text
 
 
 def test_nurture_lists_and_exports_what_the_command_line_lists(site: Site, company: Trained) -> None:

@@ -1,5 +1,14 @@
-// Keys of the worklist and the lead page: j and k move, enter opens, a accepts, r opens the rejection.
+// Keys of the worklist and the lead page: j and k move, enter opens, a accepts, r opens the rejection. On the worklist
+// a and r open the lead at that answer.
 "use strict";
+let meant = "";
+const answer = (key) => document.querySelector(`[data-key="${key}"]`);
+const open = (found) => {
+  found.click();
+  const opened = found.closest("details[open]");
+  const field = opened && opened.querySelector("select, input:not([type=hidden])");
+  if (field) field.focus();
+};
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -11,18 +20,22 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
   }
   if (event.key === "a" || event.key === "r") {
-    const found = document.querySelector(`[data-key="${event.key}"]`);
-    if (!found) return;
-    found.click();
-    const opened = found.closest("details[open]");
-    const field = opened && opened.querySelector("select, input:not([type=hidden])");
-    if (field) field.focus();
+    const found = answer(event.key);
+    if (found) open(found);
+    else if (rows.includes(document.activeElement)) {
+      meant = event.key;
+      document.activeElement.click();
+    } else return;
     event.preventDefault();
   }
 });
 
 // a page that came in place of another is where keys and screen readers go on
 document.addEventListener("htmx:afterSettle", () => {
+  const found = meant && answer(meant);
+  if (found && meant === "r") open(found);
+  else if (found) found.focus(); // nobody accepts a lead that they have not seen
+  meant = "";
   if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 });
 for (const [told, reached] of [["htmx:sendError", false], ["htmx:timeout", false], ["htmx:afterOnLoad", true]]) {
