@@ -31,7 +31,10 @@ def command(
     ],
     name: Annotated[str | None, typer.Argument(help="With which name they sign in.")] = None,
     project: ProjectOption = Path(),
-    role: Annotated[str, typer.Option(help="seller, marketer, manager or admin.")] = "seller",
+    role: Annotated[
+        str | None,
+        typer.Option(help="seller, marketer, manager or admin.", show_default="seller, of who is added"),
+    ] = None,
     owner: Annotated[
         str | None, typer.Option(help="Under which name handoffs are theirs; default: the name.")
     ] = None,
@@ -44,7 +47,7 @@ def command(
     """Add people who may sign in, list them, or shut one out, until `password` lets them in again. Passwords are asked for, and kept as hashes."""
     from lqmodel.api import open_project
     from lqmodel.languages import Language
-    from lqmodel.web import People, Person
+    from lqmodel.web import ROLES, People, Person
 
     people = People(open_project(project).ledger().store)
     if action is Action.list:
@@ -58,15 +61,19 @@ def command(
     if name is None:
         raise UsageError(f"user {action} needs a name", do=f"write `lqmodel user {action} NAME`")
     if action is Action.add:
-        person = Person(name, role, owner or name, Language.of(language))
+        person = Person(name, role or "seller", owner or name, Language.of(language))
         people.check_new(person)
         people.add(person, _password(password_stdin))
-        typer.echo(f"{name} may sign in as {role}")
+        typer.echo(f"{name} may sign in as {person.role}")
     elif action is Action.password:
         people.check_known(name)
         people.give_password(name, _password(password_stdin))
         typer.echo(f"{name} may sign in with the new password")
     elif action is Action.role:
+        if role is None:
+            raise UsageError(
+                "user role needs a role", exists=ROLES, do=f"write `lqmodel user role {name} --role ROLE`"
+            )
         people.give_role(name, role)
         typer.echo(f"{name} is {role} now")
     else:

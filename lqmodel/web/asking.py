@@ -6,6 +6,7 @@ The model comes from where the run says that it was found; what is worked out on
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from lqmodel.web.kept import Jobs, Kept, Lasting
 Won = Callable[[Sequence[Mapping[str, Any]]], list[bool | None]]
 PATIENCE: Final = 2.0
 """Seconds that a page waits for what is worked out in the background, before it says so."""
+AGAIN: Final = 60.0
+"""Seconds after which a model that could not be read is looked for again."""
 TURN: Final = 5.0
 """Seconds that what would help one lead waits for what would help all."""
 GRACE: Final = 5.0
@@ -71,6 +74,7 @@ class Asks:
         self._compared: Jobs[Comparison] = Jobs(self._background)
         self._nurturing: Jobs[NurtureList] = Jobs(self._background, len(NAMES))
         self._bundles: Kept[tuple[Bundle | None]] = Kept(4)
+        self._silent: dict[str, float] = {}
         self._loops: Lasting[LoopReport] = Lasting()
         self._helps: Kept[Help] = Kept()
         self._pictures: Kept[str] = Kept(300)
@@ -79,11 +83,23 @@ class Asks:
 
     def bundle(self, run: Run) -> Bundle | None:
         """Return the bundle that made a run; None by points, or where it is not found any more."""
-        found = self._bundles.known((run.bundle_version,))
+        key = (run.bundle_version,)
+        found = self._bundles.known(key)
         if found is None:
             with self._turn:
-                found = self._bundles.get((run.bundle_version,), lambda: (self._load(run),))
+                found = self._bundles.known(key) or self._looked_for(run)
         return found[0]
+
+    def _looked_for(self, run: Run) -> tuple[Bundle | None]:
+        """Look for it; where what holds it does not answer, that stands for a while only."""
+        version = run.bundle_version
+        if time.monotonic() < self._silent.get(version, 0.0):
+            return (None,)
+        try:
+            return self._bundles.put((version,), (self._load(run),))
+        except LqmodelError:
+            self._silent = {version: time.monotonic() + AGAIN}
+            return (None,)
 
     def worded(self, run: Run, handoff: Mapping[str, Any], language: Language) -> dict[str, Any] | None:
         """Return a recorded handoff, as `handoffs.jsonl` has it, in a language; None where it froze no reasons.
@@ -222,8 +238,11 @@ class Asks:
             return None
 
         def won(handoffs: Sequence[Mapping[str, Any]]) -> list[bool | None]:
-            with turn:  # one connection of the engine
-                return won_within(declarations, inputs, handoffs)
+            try:
+                with turn:  # one connection of the engine
+                    return won_within(declarations, inputs, handoffs)
+            except LqmodelError:
+                return [None] * len(handoffs)  # the sources do not answer: nobody knows
 
         return won
 
@@ -267,10 +286,7 @@ class Asks:
     def _load(self, run: Run) -> Bundle | None:
         if self._project is None or run.by_points:
             return None
-        try:
-            found = find_model(str(run.manifest["model"]["address"]), self._project)[0]
-        except LqmodelError:
-            return None
+        found = find_model(str(run.manifest["model"]["address"]), self._project)[0]
         return found if found.version == run.bundle_version else None
 
     def _word(self, run: Run, handoff: Mapping[str, Any], language: Language) -> dict[str, Any]:

@@ -104,8 +104,8 @@ class Desk:
 
     def _read(self, now: int, leads: set[str] | None) -> dict[str, Handed]:
         with self.ledger.store.reading() as con:
-            # what was said a moment after this look began, and is there already, counts as well
-            said = con.scalar(select(FEEDBACK.c.known_at).order_by(FEEDBACK.c.seq.desc()).limit(1)) or 0
+            # what is there already counts, also where it was said by a clock that is ahead of this look's
+            said = con.scalar(select(func.max(FEEDBACK.c.known_at))) or 0
             every = set(con.scalars(select(HANDOFFS.c.lead_id))) if leads is None else leads
         found: dict[str, Handed] = {}
         for part in chunked(sorted(every), PART):

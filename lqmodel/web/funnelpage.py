@@ -10,6 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from lqmodel.comparison import Comparison
+from lqmodel.errors import LqmodelError
 from lqmodel.languages import Language
 from lqmodel.ledger import LoopReport
 from lqmodel.ledger.report import Conversion, Moves
@@ -122,12 +123,16 @@ class FunnelPage:
 
 
 def looked_back(run: Run, most: int = RUNS) -> list[Run]:
-    """Return a run and those that it goes on from, as far as they are there, the oldest first."""
-    found: list[Run] = []
-    at: Run | None = run
-    while at is not None and len(found) < most:
-        found.append(at)
-        at = at.before()
+    """Return a run and those that it goes on from, as far as they are there and whole, the oldest first."""
+    found = [run]
+    while len(found) < most:
+        try:
+            before = found[-1].before()
+        except LqmodelError:
+            break
+        if before is None:
+            break
+        found.append(before)
     return found[::-1]
 
 

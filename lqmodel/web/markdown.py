@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+_CELL = re.compile(r"(?:[^|\\]|\\.)+")
 Kind = Literal["heading", "list", "table", "text"]
 
 
@@ -32,11 +34,11 @@ def _blocks(text: str) -> Iterator[Block]:
     for kind, group in groupby(text.splitlines(), _kind):
         lines = [line for line in group if line.strip()]
         if kind == "heading":
-            yield from (Block(kind, _level(line), ((line.lstrip("# "),),)) for line in lines)
+            yield from (Block(kind, _level(line), ((_plain(line.lstrip("# ")),),)) for line in lines)
         elif kind == "table":
             yield Block(kind, 0, tuple(_cells(line) for line in lines if set(line) - set("|-: ")))
         elif lines:
-            yield Block(kind, 0, tuple((line.removeprefix("- "),) for line in lines))
+            yield Block(kind, 0, tuple((_plain(line.removeprefix("- ")),) for line in lines))
 
 
 def _kind(line: str) -> Kind:
@@ -49,5 +51,13 @@ def _level(line: str) -> int:
 
 
 def _cells(line: str) -> tuple[str, ...]:
-    held = line.strip("|").replace("\\|", "\0")
-    return tuple(cell.strip().replace("\0", "|") for cell in held.split("|"))
+    return tuple(_plain(cell.strip()) for cell in _CELL.findall(line.strip("|")))
+
+
+def _plain(text: str) -> str:
+    r"""Take back what the card escapes.
+
+    >>> _plain(r"a \| b \\ &lt;c")
+    'a | b \\ <c'
+    """
+    return re.sub(r"\\(.)", r"\1", text).replace("&lt;", "<")

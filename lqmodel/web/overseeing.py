@@ -12,7 +12,7 @@ from lqmodel.web.doors import Administers, ChangesPeople, Oversees, Seen, Short,
 from lqmodel.web.funnelpage import funnel_page, looked_back
 from lqmodel.web.modelpage import model_page
 from lqmodel.web.nurturepage import NurturePage, audience, nurture_page
-from lqmodel.web.people import Session
+from lqmodel.web.people import Session, check_role
 from lqmodel.web.usersbook import audit_page, users_page
 from lqmodel.web.view import View
 from lqmodel.web.words import plainly
@@ -42,12 +42,15 @@ def audience_file(view: Seen, signed: Oversees, stage: Chosen = "", step: Chosen
 
 def _nurture(view: View, signed: Session, stage: str, step: str) -> NurturePage:
     shown, frame = view.shown(), view.frame(signed, "nurture")
-    barred = frozenset(view.ledger.suppressed())
     try:
         found = view.asks.nurture(shown.run, frame.language)
     except LqmodelError as error:
-        return nurture_page(frame, shown, None, barred, refused=plainly(error))
-    return nurture_page(frame, shown, found, barred, stage, step)
+        return nurture_page(frame, shown, None, (), refused=plainly(error))
+    # asked last: who objected or was erased while it was worked out is on no list
+    barred = view.ledger.barred()
+    leads = [] if found is None else [help.lead_id for group in found.groups for help in group.helps]
+    erased = () if barred.erased is None else barred.erased(leads)
+    return nurture_page(frame, shown, found, {*barred.objecting, *erased}, stage, step)
 
 
 @router.get("/funnel")
@@ -88,8 +91,9 @@ def users(view: Seen, signed: Administers) -> Response:
 def give_role(view: Seen, signed: ChangesPeople, name: Short, role: Short) -> Response:
     """Give somebody another role; one's own stays, so that somebody can always undo it."""
     _check_other(view, signed, name)
-    view.people.give_role(name, role)
+    check_role(role)
     view.trail.did(signed.person.name, "role", {"name": name, "role": role}, view.clock())
+    view.people.give_role(name, role)
     return to("/users")
 
 
@@ -97,8 +101,8 @@ def give_role(view: Seen, signed: ChangesPeople, name: Short, role: Short) -> Re
 def disable(view: Seen, signed: ChangesPeople, name: Short) -> Response:
     """Shut somebody out, at once."""
     _check_other(view, signed, name)
-    view.people.disable(name)
     view.trail.did(signed.person.name, "disable", {"name": name}, view.clock())
+    view.people.disable(name)
     return to("/users")
 
 

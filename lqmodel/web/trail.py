@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lqmodel.errors import LqmodelError
 from lqmodel.ledger import Ledger
 from lqmodel.ledger.audit import Noted, latest, note
 
@@ -22,7 +21,7 @@ class _Look:
     lead_id: str
     version: str
     written: bool = False
-    error: LqmodelError | None = field(default=None)
+    error: Exception | None = field(default=None)
 
 
 class Trail:
@@ -75,7 +74,7 @@ class Trail:
             with self._ledger.writing(now, remember=remember) as (con, chain):
                 for look in looks:
                     note(con, chain, look.person, SEE, now, look.lead_id, version=look.version)
-        except LqmodelError as error:
+        except Exception as error:  # whatever it is: nobody's page goes out
             for look in looks:
                 look.error = error
             return

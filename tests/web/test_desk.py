@@ -83,3 +83,16 @@ def test_a_board_is_cut_by_owner_and_its_grain_is_what_was_handed_over(
     stages = {**dict.fromkeys(OWNERS, "sales-ready"), "d": "sales-ready"}
     ledger.record(write_night(tmp_path / "runs", 2, stages, previous=first), NOW + 2)
     assert desk.handed(NOW + 2).grain != board.grain
+
+
+def test_an_act_by_a_clock_that_is_ahead_counts_though_another_came_after_it(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    recorded(ledger, tmp_path)
+    accept(ledger, "a", NOW + FRESH)
+    accept(ledger, "c", NOW)
+    assert {lead: h.status for lead, h in Desk(ledger).handed(NOW).items()} == {
+        "a": "accepted",
+        "b": "open",
+        "c": "accepted",
+    }

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from killed import DAY
 from nights import NOW, write_night
-from sites import NASTY, PASSWORD, SPOKEN, WHO, Site, form, hidden, serving
+from sites import NASTY, PASSWORD, QUICK, SPOKEN, WHO, Site, form, hidden, serving
 from sqlalchemy import select
 
 from lqmodel.declarations import Handoffs
@@ -25,7 +25,7 @@ from lqmodel.ledger.tables import AUDIT
 from lqmodel.rewriting import write_without
 from lqmodel.rights import access
 from lqmodel.runs import Run
-from lqmodel.web import ROLES, Config, Person, Server, create_app
+from lqmodel.web import ROLES, Config, Person, Server, create_app, people
 from lqmodel.web.board import Handed
 from lqmodel.web.desk import Desk
 from lqmodel.web.people import ABSOLUTE, IDLE, USERS, _hasher
@@ -312,6 +312,68 @@ def test_signing_in_ends_the_session_before_it(site: Site) -> None:
     assert client.post("/login", data=form).url.path == "/handoffs"
     assert httpx.get(f"{site.url}/handoffs", cookies=kept, trust_env=False).status_code == 303
     assert client.get("/handoffs").url.path == "/handoffs"
+
+
+@on_sqlite
+def test_who_is_shut_out_while_a_password_is_hashed_does_not_come_in(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, shut in (
+        ("ann", lambda: site.people.disable("ann")),
+        ("ben", lambda: site.people.give_password("ben", "another " + PASSWORD)),
+    ):
+        slow = Slow(shut)
+        with monkeypatch.context() as patched:
+            patched.setattr(people, "_hasher", lambda slow=slow: slow)
+            assert site.people.sign_in(name, PASSWORD, site.now) is None
+
+
+class Slow:
+    """A hash that something happens beside."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    def verify(self, password: str, hashed: str) -> bool:
+        self._meanwhile()
+        return QUICK.verify(password, hashed)
+
+    def hash(self, password: str) -> str:
+        return QUICK.hash(password)
+
+
+@on_sqlite
+def test_a_session_that_a_clock_began_ahead_of_this_one_is_none(site: Site) -> None:
+    key = site.people.sign_in("ann", PASSWORD, site.now + DAY)
+    assert key is not None
+    assert site.people.session(key, site.now + DAY) is not None
+    assert site.people.session(key, site.now) is None
+
+
+@on_sqlite
+def test_what_cannot_be_written_down_is_not_changed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, view = site.signed("ada"), site.app.state.view
+    csrf = hidden(ada.get("/users").text, "csrf")
+
+    def full(*told: object) -> None:
+        raise CannotWrite("the disk is full", do="make room")
+
+    monkeypatch.setattr(view.trail, "did", full)
+    for path, more in (("/users/role", {"role": "manager"}), ("/users/disable", {})):
+        assert ada.post(path, data={"csrf": csrf, "name": "ann", **more}).status_code == 503
+    ann = next(person for person in site.people.all() if person.name == "ann")
+    assert (ann.role, ann.disabled) == ("seller", False)
+
+
+@on_sqlite
+def test_a_look_that_fails_for_any_reason_is_not_had(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = site.signed("ann")
+
+    def broken(*told: object, **more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("lqmodel.web.trail.note", broken)
+    assert ann.get("/lead?id=A").status_code == 500
 
 
 @on_sqlite

@@ -52,6 +52,7 @@ def test_people_are_added_listed_and_shut_out(
     )
     assert len(asked) == 2, "whoever cannot be added is told before a password is asked for"
     lqmodel("user", "add").refused(2, "user add needs a name")
+    lqmodel("user", "role", "mia").refused(2, "user role needs a role", "seller, marketer, manager, admin")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
     assert lqmodel("user", "add", "cem", "--password-stdin").code == 0
     assert People(open_project().ledger().store).sign_in("cem", PASSWORD, 10**15)

@@ -15,6 +15,7 @@ from nights import write_night
 from projects import AS_OF, WHEN, Trained
 
 from lqmodel.api import open_project
+from lqmodel.barring import Barred
 from lqmodel.card import FIGURES
 from lqmodel.counterfactual import nurture
 from lqmodel.declarations import to_microseconds
@@ -77,6 +78,8 @@ def test_the_funnel_counts_what_the_runs_and_the_ledger_hold(tmp_path: Path) -> 
     assert page.handoffs == 2
     assert {c.name: c.count for c in page.statuses} == {"open": 1, "fell back": 1}
     assert len(looked_back(run, 2)) == 2
+    (runs[1].folder / "manifest.json").write_text("{}")
+    assert [r.run_id for r in looked_back(run)] == [run.run_id], "a damaged one ends the way back"
 
 
 def test_an_accepted_lead_that_comes_back_moves_back() -> None:
@@ -245,6 +248,49 @@ def test_what_would_help_waits_for_nobody_for_long_and_not_too_often(
     assert mia.get("/lead/help", params={"id": lead}).status_code == 200
     monkeypatch.setattr(view, "helps", Rate("1/minute"))
     assert [mia.get("/lead/help", params={"id": lead}).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_model_that_could_not_be_read_is_looked_for_again(
+    company: Trained, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks, tried = Asks(site.root, site.ledger), []
+
+    def silent(*told: object) -> None:
+        tried.append(told)
+        raise NoInput("the registry does not answer", do="ask again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asking, "find_model", silent)
+        assert [asks.bundle(site.run), asks.bundle(site.run)] == [None, None]
+        assert len(tried) == 1, "not at each page"
+    assert asks.bundle(site.run) is None
+    monkeypatch.setattr(asking.time, "monotonic", lambda: 2.0**40)
+    assert asks.bundle(site.run) is not None
+    asks.close()
+
+
+def test_who_objects_while_it_is_worked_out_is_on_no_list(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia, view = site.signed("mia"), site.view
+    while (found := view.asks.nurture(site.run, ENGLISH)) is None:
+        pass
+    leads = [help.lead_id for group in found.groups for help in group.helps]
+    asked: list[str] = []
+
+    def worked_out(run: Run, language: Language) -> object:
+        asked.append("worked out")
+        return found
+
+    def barred() -> Barred:
+        asked.append("who objects")
+        return Barred([leads[0]], lambda ids: [lead for lead in ids if lead == leads[1]])
+
+    monkeypatch.setattr(view.asks, "nurture", worked_out)
+    monkeypatch.setattr(view.ledger, "barred", barred)
+    told = [row["lead_id"] for row in csv.DictReader(io.StringIO(mia.get("/nurture/audience.csv").text))]
+    assert asked == ["worked out", "who objects"]
+    assert told == leads[2:]
 
 
 def test_reasons_of_another_model_name_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
