@@ -329,7 +329,8 @@ def test_demo_goes_the_whole_way(tmp_path: Path, lqmodel: Callable[..., Ended]) 
     runs = sorted(p for p in (root / "scores").iterdir() if not p.is_symlink())
     assert len(runs) == 2
     answered = re.search(
-        r"feedback  ([\d,]+ \w+, )*[\d,]+ \w+ of ([\d,]+) handoffs \((\d+) taken, 0 held", ended.out
+        r"feedback  ([\d,]+ \w+, )*[\d,]+ \w+, each after a call, of ([\d,]+) handoffs \((\d+) taken, 0 held",
+        ended.out,
     )
     assert answered
     assert int(answered[3]) == 2 * min(int(answered[2]), 100), "a call and a decision each"

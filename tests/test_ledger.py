@@ -273,7 +273,7 @@ def test_recorded_by_four_processes_at_once_it_is_there_once(store: Databases, t
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["killed_ledger"])
     run = write_night(tmp_path, 1, {f"{i:03}": STAGES[1 + i % 2] for i in range(200)})
-    for _ in range(2):
+    for _ in range(20 if store.name == "sqlite" else 2):  # a new file refuses one of four now and then
         address, state = store.fresh(), tmp_path / "state"
         start, results = context.Barrier(4), context.Queue()
         arguments = (address, str(state), str(run.folder), start, results)

@@ -6,6 +6,8 @@ whole or not at all.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -214,8 +216,25 @@ def _engine(url: URL, *, kept: bool = False) -> Engine:
 
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late and is never immediate
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    _log_ahead(connection)
+    for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {setting}").close()
+
+
+def _log_ahead(connection: Any) -> None:
+    """Have SQLite write to a log first, so that readers and a writer do not wait for each other.
+
+    Of those who turn a new file to that at once it refuses all but one, and lets nobody wait: they ask again.
+    """
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:
