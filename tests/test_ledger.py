@@ -6,7 +6,9 @@ import json
 import multiprocessing
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sqlalchemy import insert, text
 
 from lqmodel.errors import BadData, CannotWrite, NoInput, Refused, UsageError
 from lqmodel.ledger import Feedback, Ledger, Spoken
+from lqmodel.ledger.store import Store
 from lqmodel.ledger.tables import CHAIN, HANDOFFS, PARTS, RUNS, TRANSITIONS
 from lqmodel.runs import Run
 from lqmodel.stages import STAGES
@@ -273,7 +276,7 @@ def test_recorded_by_four_processes_at_once_it_is_there_once(store: Databases, t
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["killed_ledger"])
     run = write_night(tmp_path, 1, {f"{i:03}": STAGES[1 + i % 2] for i in range(200)})
-    for _ in range(20 if store.name == "sqlite" else 2):  # a new file refuses one of four now and then
+    for _ in range(2):
         address, state = store.fresh(), tmp_path / "state"
         start, results = context.Barrier(4), context.Queue()
         arguments = (address, str(state), str(run.folder), start, results)
@@ -287,6 +290,22 @@ def test_recorded_by_four_processes_at_once_it_is_there_once(store: Databases, t
         assert sorted(found) == [False, False, False, True]
         assert (len(rows(ledger, TRANSITIONS)), len(rows(ledger, HANDOFFS))) == (200, 100)
         assert ledger.verify().problems == ()
+
+
+def test_all_who_begin_a_file_at_once_come_in(tmp_path: Path) -> None:
+    """A new file that is turned to write-ahead logging refuses all but one, and lets nobody wait."""
+
+    def begin(address: str, start: threading.Barrier) -> int:
+        store = Store(address)
+        start.wait()
+        with store.writing() as con:
+            return int(con.exec_driver_sql("SELECT 1").scalar_one())
+
+    with ThreadPoolExecutor(8) as pool:
+        for i in range(40):
+            start = threading.Barrier(8)
+            address = f"sqlite:///{tmp_path / f'{i}.db'}"
+            assert list(pool.map(lambda _, a=address, s=start: begin(a, s), range(8))) == [1] * 8
 
 
 def kill(store: Databases, folder: Path, kills: int, script: str = killed_ledger.__file__) -> dict[str, Any]:
