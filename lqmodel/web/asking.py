@@ -110,6 +110,8 @@ class Asks:
         why = handoff["frozen"]["why"]
         if "base_probability" not in why:
             return None
+        if self.bundle(run) is None:  # one that does not answer now may do so later: nothing is kept
+            return self._word(run, handoff, language)
         return self._worded.get((handoff["seq"], language.name), lambda: self._word(run, handoff, language))
 
     def reasons(self, run: Run, handed: Sequence[Handed], language: Language) -> dict[int, tuple[str, ...]]:

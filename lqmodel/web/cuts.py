@@ -40,7 +40,8 @@ class Cuts:
             mine = [board[lead] for lead in board.lines(person)]
             return choices_among(mine, shown, self._segments(shown.run, person.language))
 
-        return self._choices.get((*_whose(board, person, shown), person.language.name), work)
+        known = self._bundle(shown.run) is not None  # one that does not answer now may do so later
+        return self._choices.get((*_whose(board, person, shown), person.language.name, known), work)
 
     def in_order(
         self, board: Board, person: Person, shown: Shown, by: str, key: Callable[[Handed], Any]
