@@ -263,9 +263,11 @@ def test_a_model_that_could_not_be_read_is_looked_for_again(
         patched.setattr(asking, "find_model", silent)
         assert [asks.bundle(site.run), asks.bundle(site.run)] == [None, None]
         assert len(tried) == 1, "not at each page"
+        assert (asks.worded(site.run, site.last, GERMAN) or {})["language"] == "en"
     assert asks.bundle(site.run) is None
     monkeypatch.setattr(asking.time, "monotonic", lambda: 2.0**40)
     assert asks.bundle(site.run) is not None
+    assert (asks.worded(site.run, site.last, GERMAN) or {})["language"] == "de"
     asks.close()
 
 
